@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::fmt;
+use std::sync::Arc;
 
 use http::HeaderMap;
 use http::uri::Authority;
@@ -73,6 +74,8 @@ pub struct PickRequest<'a> {
     pub attributes: &'a Attributes,
     /// Where a picker leaves the authority of the attempt; `None` if it cannot choose one.
     authority: Option<&'a Cell<Option<Authority>>>,
+    /// Where a picker leaves the service that it chose; `None` if nothing wants it.
+    backend_service: Option<&'a Cell<Option<Arc<str>>>>,
 }
 
 impl<'a> PickRequest<'a> {
@@ -85,6 +88,7 @@ impl<'a> PickRequest<'a> {
             metadata,
             attributes: NONE,
             authority: None,
+            backend_service: None,
         }
     }
 
@@ -101,6 +105,39 @@ impl<'a> PickRequest<'a> {
     pub fn with_authority_slot(mut self, slot: &'a Cell<Option<Authority>>) -> Self {
         self.authority = Some(slot);
         self
+    }
+
+    /// Sets where a picker leaves the service to which the call goes. Default: nowhere, because nothing wants
+    /// to know.
+    #[must_use]
+    pub fn with_backend_service_slot(mut self, slot: &'a Cell<Option<Arc<str>>>) -> Self {
+        self.backend_service = Some(slot);
+        self
+    }
+
+    /// Names the service to which the call goes, with a pick that chooses no subchannel: the call waits, fails
+    /// or is dropped. It is a label of metrics then (`grpc.lb.backend_service`). Where a subchannel is chosen,
+    /// the label is that of its address ([`BackendService`](trunkline_endpoint::BackendService)).
+    ///
+    /// ```
+    /// use std::cell::Cell;
+    /// use std::sync::Arc;
+    /// use http::HeaderMap;
+    /// use trunkline_lb::PickRequest;
+    ///
+    /// let (metadata, slot) = (HeaderMap::new(), Cell::new(None));
+    /// let request = PickRequest::new("/shop.Orders/Get", &metadata).with_backend_service_slot(&slot);
+    /// // In a picker:
+    /// request.set_backend_service(&Arc::from("orders-v2"));
+    /// assert_eq!(slot.take().as_deref(), Some("orders-v2"));
+    /// ```
+    ///
+    /// Source: [gRFC A89](https://github.com/grpc/proposal/blob/master/A89-backend-service-metric-label.md):
+    /// each pick provides the label, "regardless of the pick's result".
+    pub fn set_backend_service(&self, service: &Arc<str>) {
+        if let Some(slot) = self.backend_service {
+            slot.set(Some(Arc::clone(service)));
+        }
     }
 
     /// Sets the `:authority` with which the attempt is sent, in place of the channel's, if the picker

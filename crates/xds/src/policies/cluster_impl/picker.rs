@@ -16,6 +16,7 @@ use crate::policies::load_store::{ClusterLoad, ReportedMetrics};
 /// What the pickers of one configuration have in common.
 #[derive(Debug)]
 pub(super) struct CallRules {
+    pub(super) cluster: Arc<str>,
     pub(super) drops: Drops,
     /// The most calls in flight.
     pub(super) limit: u32,
@@ -52,15 +53,18 @@ impl LimitedPicker {
 }
 
 impl Picker for LimitedPicker {
+    /// Names the cluster also where no backend is chosen: a failed call has its label (gRFC A89).
     fn pick(&self, request: &PickRequest<'_>) -> Pick {
         let rules = &*self.rules;
         if self.is_ready
             && let Some(error) = rules.drops.draw(&rules.rng)
         {
+            request.set_backend_service(&rules.cluster);
             return Pick::Drop(error);
         }
         // The place is taken before the choice: so the limit is exact.
         if !rules.in_flight.start(rules.limit) {
+            request.set_backend_service(&rules.cluster);
             return self.drop_over_limit();
         }
         let pick = self.child.pick(request);
@@ -77,7 +81,10 @@ impl Picker for LimitedPicker {
                     }
                 }
             }
-            Pick::Queue | Pick::ExitIdle | Pick::Fail(_) | Pick::Drop(_) => rules.in_flight.end(),
+            Pick::Queue | Pick::ExitIdle | Pick::Fail(_) | Pick::Drop(_) => {
+                request.set_backend_service(&rules.cluster);
+                rules.in_flight.end();
+            }
         }
         pick
     }

@@ -102,6 +102,7 @@ impl ClusterImpl {
         let metrics = config.load_reporting.as_ref();
         let metrics = metrics.map(|reporting| ReportedMetrics::new(&reporting.endpoint_metrics));
         let rules = CallRules {
+            cluster: Arc::clone(&config.cluster),
             drops: Drops::new(config, &load, &note),
             limit,
             over_limit: Status::unavailable(over_limit),

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use http::HeaderMap;
 use http::uri::Authority;
@@ -297,4 +298,29 @@ fn xds_4_7_authority_rewriting() {
         Pick::Subchannel(_)
     ));
     assert_eq!(slot.take(), None);
+}
+
+/// gRFC A89: each pick names the cluster, "regardless of the pick's result", so that failed calls have its
+/// label. That of a call which is sent is known from the address of its subchannel.
+#[test]
+fn a89_picks_without_a_backend_name_the_cluster() {
+    let mut tree = Tree::new();
+    let named = |tree: &Tree| {
+        let (metadata, slot) = (HeaderMap::new(), Cell::new(None));
+        let attributes = call_to("c");
+        let request = PickRequest::new("/s/m", &metadata)
+            .with_attributes(&attributes)
+            .with_backend_service_slot(&slot);
+        (tree.channel.picker().pick(&request), slot.take())
+    };
+    let cluster = Some(Arc::from("c"));
+    tree.update([("c", leaf(limited(1), "z 10.0.0.1:443"))]);
+    assert_eq!(named(&tree), (Pick::Queue, cluster.clone()));
+    tree.connect_all();
+    let (sent, service) = named(&tree);
+    assert!(matches!(sent, Pick::Subchannel(_)), "{sent:?}");
+    assert_eq!(service, None);
+    let (dropped, service) = named(&tree);
+    assert!(matches!(dropped, Pick::Drop(_)), "{dropped:?}");
+    assert_eq!(service, cluster);
 }
