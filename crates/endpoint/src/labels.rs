@@ -1,4 +1,4 @@
-//! The labels of metrics for where calls go.
+//! The labels of metrics: where calls go, and what they are for.
 
 use std::sync::Arc;
 
@@ -36,6 +36,21 @@ pub enum BackendService {}
 impl AttributeKey for BackendService {
     type Value = Arc<str>;
     const NAME: &'static str = "backend service";
+    const IDENTIFIES_CONNECTION: bool = false;
+}
+
+/// The attribute key of a text that the application gives to a call, for its metrics.
+///
+/// It is the optional label `grpc.client.call.custom` of metrics. It belongs into the attributes of a call,
+/// which pickers get too. There should be few different texts.
+///
+/// Source: [gRFC A108](https://github.com/grpc/proposal/blob/master/A108-otel-custom-per-call-label.md).
+#[derive(Debug)]
+pub enum CustomLabel {}
+
+impl AttributeKey for CustomLabel {
+    type Value = Arc<str>;
+    const NAME: &'static str = "custom label";
     const IDENTIFIES_CONNECTION: bool = false;
 }
 

@@ -48,7 +48,7 @@ pub use crate::endpoint::Endpoint;
 pub use crate::family::Family;
 pub use crate::identity::Identity;
 pub use crate::interleave::{Turn, Turns, interleave};
-pub use crate::labels::{BackendLabels, BackendService, Locality};
+pub use crate::labels::{BackendLabels, BackendService, CustomLabel, Locality};
 pub use crate::map::{
     AddressMap, EndpointMap, Entry, IdentityMap, IntoIter, Iter, IterMut, Keys, OccupiedEntry,
     VacantEntry, Values, ValuesMut,
