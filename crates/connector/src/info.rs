@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::time::Duration;
 
 use trunkline_runtime::PeerAddr;
 
@@ -23,6 +24,9 @@ pub struct ConnectionInfo {
     pub peer_certificates: Arc<[Vec<u8>]>,
     /// What TLS agreed on; `None` without TLS.
     pub tls: Option<Arc<TlsInfo>>,
+    /// The time that the TLS handshake took. The channel sets it, from the steps that the connector reports
+    /// ([`ConnectStep::TlsHandshake`](crate::ConnectStep::TlsHandshake)). Default: `None`, as without TLS.
+    pub tls_handshake: Option<Duration>,
     /// Checks the authorities of calls. Default: `None`, which allows every authority on a stream
     /// without protection, and on a protected one only the channel's own.
     pub authority_validator: Option<Arc<dyn AuthorityValidator>>,
@@ -128,6 +132,7 @@ impl PartialEq for ConnectionInfo {
             alpn,
             peer_certificates,
             tls,
+            tls_handshake,
             authority_validator: _,
         } = self;
         same_validator
@@ -136,6 +141,7 @@ impl PartialEq for ConnectionInfo {
             && *alpn == other.alpn
             && *peer_certificates == other.peer_certificates
             && *tls == other.tls
+            && *tls_handshake == other.tls_handshake
     }
 }
 
@@ -166,6 +172,7 @@ impl ConnectionInfo {
             alpn: None,
             peer_certificates: Arc::default(),
             tls: None,
+            tls_handshake: None,
             authority_validator: None,
         }
     }

@@ -4,7 +4,7 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_channel::{Receiver, Sender};
 use trunkline_connector::{
@@ -54,8 +54,8 @@ impl ConnectAttempt {
         let started = self.runtime.now();
         let phases = Phases {
             id: self.id,
-            current: Arc::new(Lock::new(ConnectPhase::Dialing)),
-            resumed_tls: Arc::default(),
+            runtime: Arc::clone(&self.runtime),
+            reached: Arc::default(),
             events: self.events.clone(),
         };
         let result = {
@@ -95,11 +95,13 @@ impl ConnectAttempt {
             Ok(Err(failure)) => report.failed(failure),
             Err(Interrupted::TimedOut) => {
                 let waited = self.runtime.now().saturating_duration_since(started);
-                let phase = *phases.current.lock();
+                let reached = *phases.reached.lock();
+                let phase = reached.phase;
                 let kind = ConnectFailureKind::TimedOut { phase, waited };
-                let resumed_tls = phases.resumed_tls.lock().take();
                 report.failed(
-                    ConnectFailure::new(self.address.clone(), kind).with_resumed_tls(resumed_tls),
+                    ConnectFailure::new(self.address.clone(), kind)
+                        .with_resumed_tls(reached.resumed_tls)
+                        .with_tls_handshake(phases.tls_handshake()),
                 );
             }
         }
@@ -128,13 +130,20 @@ impl ConnectAttempt {
             .connector
             .connect_with_progress(&self.address, progress);
         let connected = connecting.await;
-        let Connected { stream, info, .. } = connected.map_err(|error| {
+        let connected = connected.map_err(|error| {
             let kind = ConnectFailureKind::Stream(error.kind());
-            ConnectFailure::new(self.address.clone(), kind).with_source(error)
+            ConnectFailure::new(self.address.clone(), kind)
+                .with_tls_handshake(phases.tls_handshake())
+                .with_source(error)
         })?;
+        let Connected {
+            stream, mut info, ..
+        } = connected;
         phases.begin(ConnectPhase::Handshake);
+        let tls_handshake = phases.tls_handshake();
+        info.tls_handshake = tls_handshake;
         let resumed_tls = info.tls.as_ref().map(|tls| tls.resumed);
-        *phases.resumed_tls.lock() = resumed_tls;
+        phases.reached.lock().resumed_tls = resumed_tls;
         let on_lost = report_to(self.events.clone(), self.id, self.connection_id);
         let (line, runtime) = (self.line.clone(), Arc::clone(&self.runtime));
         let handshake = handshake_in_line(line, stream, &self.http, runtime, on_lost);
@@ -142,6 +151,7 @@ impl ConnectAttempt {
             let kind = ConnectFailureKind::Handshake;
             ConnectFailure::new(self.address.clone(), kind)
                 .with_resumed_tls(resumed_tls)
+                .with_tls_handshake(tls_handshake)
                 .with_source(error)
         })?;
         Ok((connection, driver, info))
@@ -167,16 +177,54 @@ fn fate_of(tried: AddressTried) -> AddressFate {
 #[derive(Clone)]
 struct Phases {
     id: SubchannelId,
-    current: Arc<Lock<ConnectPhase>>,
-    /// Whether TLS has continued an earlier session, once it has succeeded.
-    resumed_tls: Arc<Lock<Option<bool>>>,
+    runtime: Arc<dyn Runtime>,
+    reached: Arc<Lock<Reached>>,
     events: Sender<ControlEvent>,
 }
 
+/// How far an attempt has come.
+#[derive(Clone, Copy)]
+struct Reached {
+    phase: ConnectPhase,
+    /// When the TLS handshake began.
+    tls_began: Option<Instant>,
+    /// When it had succeeded.
+    tls_ended: Option<Instant>,
+    /// Whether TLS has continued an earlier session, once it has succeeded.
+    resumed_tls: Option<bool>,
+}
+
+impl Default for Reached {
+    fn default() -> Self {
+        Self {
+            phase: ConnectPhase::Dialing,
+            tls_began: None,
+            tls_ended: None,
+            resumed_tls: None,
+        }
+    }
+}
+
 impl Phases {
+    /// Returns the time of the TLS handshake so far; `None` where none was begun.
+    fn tls_handshake(&self) -> Option<Duration> {
+        let reached = *self.reached.lock();
+        let began = reached.tls_began?;
+        let ended = reached.tls_ended.unwrap_or_else(|| self.runtime.now());
+        Some(ended.saturating_duration_since(began))
+    }
+
     /// Begins a phase, and reports it.
     fn begin(&self, phase: ConnectPhase) {
-        *self.current.lock() = phase;
+        let now = self.runtime.now();
+        let mut reached = self.reached.lock();
+        reached.phase = phase;
+        match phase {
+            ConnectPhase::TlsHandshake => reached.tls_began = Some(now),
+            ConnectPhase::Handshake => reached.tls_ended = Some(now),
+            ConnectPhase::Dialing | ConnectPhase::Proxy => {}
+        }
+        drop(reached);
         // The queue is unbounded, and closed only when the control task has ended.
         let _ = self
             .events

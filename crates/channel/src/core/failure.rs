@@ -19,6 +19,8 @@ pub struct ConnectFailure {
     kind: ConnectFailureKind,
     /// Whether TLS continued an earlier session, where its handshake succeeded.
     resumed_tls: Option<bool>,
+    /// The time of the TLS handshake, where one was begun.
+    tls_handshake: Option<Duration>,
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
@@ -61,12 +63,18 @@ impl ConnectFailure {
             address,
             kind,
             resumed_tls: None,
+            tls_handshake: None,
             source: None,
         }
     }
 
     pub(crate) fn with_resumed_tls(mut self, resumed_tls: Option<bool>) -> Self {
         self.resumed_tls = resumed_tls;
+        self
+    }
+
+    pub(crate) fn with_tls_handshake(mut self, took: Option<Duration>) -> Self {
+        self.tls_handshake = took;
         self
     }
 
@@ -92,6 +100,13 @@ impl ConnectFailure {
     #[must_use]
     pub fn resumed_tls(&self) -> Option<bool> {
         self.resumed_tls
+    }
+
+    /// Returns the time that the TLS handshake took, until it succeeded, failed or was given up; `None` where
+    /// none was begun.
+    #[must_use]
+    pub fn tls_handshake(&self) -> Option<Duration> {
+        self.tls_handshake
     }
 }
 
