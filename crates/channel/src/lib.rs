@@ -81,7 +81,7 @@ pub use crate::inspect::subchannel::{
 };
 pub use crate::observer::{
     AttemptEnded, AttemptSent, AttemptStarted, CallEnded, CallStarted, CallTrace, Direction,
-    MessageFact, Observer, SentTo,
+    Interests, MessageFact, Observer, SentTo,
 };
 pub use crate::observer_factory::{ChannelIdentity, ObserverFactory};
 pub use crate::queue::QueueLimits;

@@ -1,9 +1,11 @@
 //! The observers of a channel.
 //!
-//! From the ground up: `facts`, what observers receive of calls; `trace`, the traces of calls; this
-//! file, the traits; `recent`, the last events of a channel; and `observers`, all observers of one channel.
+//! From the ground up: `facts`, what observers receive of calls; `trace`, the traces of calls; `interests`,
+//! which of them an observer wants; this file, the traits; `recent`, the last events of a channel; and
+//! `observers`, all observers of one channel.
 
 mod facts;
+mod interests;
 pub(crate) mod observers;
 pub(crate) mod recent;
 mod trace;
@@ -14,6 +16,7 @@ use std::time::Instant;
 use crate::core::event::ChannelEvent;
 
 pub use self::facts::{AttemptEnded, AttemptSent, AttemptStarted, CallEnded, CallStarted, SentTo};
+pub use self::interests::Interests;
 pub use self::trace::{CallTrace, Direction, MessageFact};
 
 /// Receives the events of a channel and of its calls.
@@ -63,11 +66,21 @@ pub trait Observer: Debug + Send + Sync {
         let _ = (event, at);
     }
 
+    /// Returns which facts of calls the observer wants.
+    ///
+    /// Asked once, when the channel is built. What no observer of a channel wants costs its calls nothing, and
+    /// the methods for it are not called.
+    ///
+    /// The default returns all of them.
+    fn interests(&self) -> Interests {
+        Interests::ALL
+    }
+
     /// Returns whether the observer wants the facts of a call that starts now.
     ///
     /// Asked once for each call, so it must be cheap. A call that no observer wants costs what it
     /// costs in a channel without observers. Where the answer is false, no other method is called
-    /// for this call.
+    /// for this call. Not asked where [`interests`](Self::interests) returns none.
     ///
     /// The default returns true.
     fn observes_calls(&self) -> bool {

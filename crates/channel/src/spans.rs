@@ -19,7 +19,7 @@ use trunkline_runtime::Lock;
 use self::calls::CallSpans;
 use self::lines::Lines;
 use crate::core::event::ChannelEvent;
-use crate::observer::{CallStarted, CallTrace, Observer};
+use crate::observer::{CallStarted, CallTrace, Interests, Observer};
 use crate::shared::ChannelId;
 
 /// Makes spans of the calls of one channel, and log lines of its events. Each channel has one where the
@@ -44,6 +44,10 @@ impl TracingObserver {
 impl Observer for TracingObserver {
     fn observe(&self, event: &ChannelEvent, at: Instant) {
         self.lines.lock().write(event, at);
+    }
+
+    fn interests(&self) -> Interests {
+        Interests::NONE.with_traces(true)
     }
 
     /// Without a subscriber that wants spans of calls, this is a comparison with the highest level that

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use trunkline_channel::{
-    AttemptEnded, AttemptSent, CallEnded, CallStarted, ChannelEvent, Observer,
+    AttemptEnded, AttemptSent, CallEnded, CallStarted, ChannelEvent, Interests, Observer,
 };
 use trunkline_lb::ConnectivityState;
 use trunkline_status::Code;
@@ -32,6 +32,11 @@ impl Observer for ChannelObserver {
         if let ChannelEvent::State(ConnectivityState::Shutdown) = event {
             self.registry.remove(self.record.id);
         }
+    }
+
+    fn interests(&self) -> Interests {
+        let all = Interests::ALL;
+        all.with_traces(false).with_attempt_started(false)
     }
 
     fn call_started(&self, call: &CallStarted<'_>) {

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use trunkline_channel::{
     AttemptEnded, AttemptSent, AttemptStarted, CallEnded, CallStarted, CallTrace, ChannelEvent,
-    Observer,
+    Interests, Observer,
 };
 
 use crate::trace::TraceObserver;
@@ -22,6 +22,10 @@ pub(crate) struct Joined {
 impl Observer for Joined {
     fn observe(&self, event: &ChannelEvent, at: Instant) {
         self.metrics.observe(event, at);
+    }
+
+    fn interests(&self) -> Interests {
+        self.metrics.interests().with_traces(true)
     }
 
     fn call_started(&self, call: &CallStarted<'_>) {

@@ -27,8 +27,8 @@ pub mod runtime {
 // Values.
 pub use trunkline_backoff::BackoffPolicy;
 pub use trunkline_endpoint::{
-    Address, AttemptDelay, AttributeKey, Attributes, BackendLabels, BackendService, Endpoint,
-    Family, Locality, Location, PriorityGroup, Weight, Zone, interleave,
+    Address, AttemptDelay, AttributeKey, Attributes, BackendLabels, BackendService, CustomLabel,
+    Endpoint, Family, Locality, Location, PriorityGroup, Weight, Zone, interleave,
 };
 pub use trunkline_status::{Code, Status};
 
@@ -126,9 +126,9 @@ pub use trunkline_channel::{
     ConnectFailureKind, ConnectPhase, ConnectingStep, ConnectionId, ConnectionInspection,
     ConnectionLost, ConnectionLostReason, ConnectionSecurity, CredentialsRequest, Direction,
     EndpointInspection, ErrorInspection, EventInspection, EventLevel, FailureInspection,
-    InspectOptions, Inspection, InspectionPage, LossInspection, MessageFact, Messages, Observer,
-    ObserverFactory, QueueLimits, ResolverInspection, ResponseFuture, SecurityLayer, SentTo,
-    ServiceConfigInspection, ServiceConfigOrigin, SubchannelInspection, SubchannelStage,
+    InspectOptions, Inspection, InspectionPage, Interests, LossInspection, MessageFact, Messages,
+    Observer, ObserverFactory, QueueLimits, ResolverInspection, ResponseFuture, SecurityLayer,
+    SentTo, ServiceConfigInspection, ServiceConfigOrigin, SubchannelInspection, SubchannelStage,
     TlsInspection, WaitForReady, WeakChannel, WithCallCredentials, with_prefix,
 };
 

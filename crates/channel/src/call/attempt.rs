@@ -140,8 +140,9 @@ impl Drop for CallAttempt {
 }
 
 /// Returns what an attempt has sent of the request.
-fn sent_by(response: &ResponseHead) -> SentData {
+fn sent_by(response: &ResponseHead) -> SentData<'_> {
     SentData {
+        peer: Some(response.peer_addr()),
         // First: the bytes may grow meanwhile.
         messages: response.messages_sent(),
         bytes: response.bytes_sent(),

@@ -240,8 +240,9 @@ impl Drop for OpenResponse {
 }
 
 /// Returns what the attempt of a response has sent of the request.
-pub(crate) fn sent_for(incoming: &Incoming) -> SentData {
+pub(crate) fn sent_for(incoming: &Incoming) -> SentData<'_> {
     SentData {
+        peer: Some(incoming.peer_addr()),
         // First: the bytes may grow meanwhile.
         messages: incoming.messages_sent(),
         bytes: incoming.bytes_sent(),

@@ -43,7 +43,7 @@ use crate::extensions::{CallAttributes, WaitForReady};
 use crate::grpc::{self, GRPC_STATUS};
 use crate::handle::Handle;
 use crate::queue::QueuedCall;
-use crate::record::{AttemptEnd, AttemptKind, AttemptRecord, CallRecord};
+use crate::record::{AttemptEnd, AttemptKind, AttemptRecord, CallRecord, NewCall};
 use crate::shared::{ChannelShared, MessageLimits};
 
 /// The header with the number of attempts before this one.
@@ -186,22 +186,21 @@ impl<'a> Call<'a> {
             headers.insert(GRPC_TIMEOUT.clone(), format_grpc_timeout(timeout));
         }
         let timeout = own_timeout.or(default_timeout);
-        let is_observed = shared.observers.iter().next().is_some();
-        let started = (is_observed || timeout.is_some()).then(|| shared.runtime.now());
+        let mut started = timeout.is_some().then(|| shared.runtime.now());
         let deadline = timeout
             .zip(started)
             .and_then(|(timeout, started)| Deadline::new(timeout, shared, started));
-        let record = match started.filter(|_| is_observed) {
-            Some(started) => CallRecord::start(
-                &shared.observers,
-                &shared.runtime,
-                &shared.open_calls,
+        let record = CallRecord::start(
+            &shared.observers,
+            &shared.runtime,
+            &shared.open_calls,
+            &NewCall {
                 path,
-                headers,
-                started,
-            ),
-            None => CallRecord::unobserved(&shared.open_calls),
-        };
+                metadata: headers,
+                attributes: &request.attributes,
+            },
+            || *started.get_or_insert_with(|| shared.runtime.now()),
+        );
         Ok(Self {
             handle,
             record,
@@ -443,14 +442,21 @@ impl<'a> Call<'a> {
             self.start_record();
         }
         let picked_authority = Cell::new(None);
+        let named_service = Cell::new(None);
         let mut request =
             PickRequest::new(self.path.path(), self.headers).with_attributes(self.attributes);
         if self.authority.is_none() {
             request = request.with_authority_slot(&picked_authority);
         }
+        if self.waiting.is_open() {
+            request = request.with_backend_service_slot(&named_service);
+        }
         let pick = snapshot.picker.pick(&request);
         if let Pick::ExitIdle | Pick::SubchannelAndExitIdle(_) = pick {
             handle.send(ControlEvent::ExitIdle);
+        }
+        if let Some(service) = named_service.take() {
+            self.waiting.set_backend_service(service);
         }
         match pick {
             Pick::Subchannel(id) | Pick::SubchannelAndExitIdle(id) => {

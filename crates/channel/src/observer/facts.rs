@@ -2,9 +2,11 @@
 
 use std::cell::Cell;
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::HeaderMap;
+use trunkline_endpoint::Attributes;
 use trunkline_lb::{AttemptOutcome, SubchannelId};
 use trunkline_runtime::PeerAddr;
 use trunkline_status::Status;
@@ -21,6 +23,9 @@ pub struct CallStarted<'a> {
     pub path: &'a str,
     /// The metadata of the call. Secrets of the application can be in it.
     pub metadata: &'a HeaderMap,
+    /// The attributes that the application has given to the call
+    /// ([`CallAttributes`](crate::CallAttributes)).
+    pub attributes: &'a Attributes,
     /// The time of the start.
     pub at: Instant,
     pub(crate) tag: &'a Cell<u64>,
@@ -63,6 +68,7 @@ impl fmt::Debug for CallStarted<'_> {
         f.debug_struct("CallStarted")
             .field("path", &self.path)
             .field("headers", &self.metadata.len())
+            .field("attributes", &self.attributes)
             .field("at", &self.at)
             .finish()
     }
@@ -129,6 +135,11 @@ pub struct AttemptEnded<'a> {
     pub started: AttemptStarted<'a>,
     /// The other end; `None` if the attempt was never sent.
     pub sent: Option<SentTo<'a>>,
+    /// The service that the picker named with the last pick that chose no connection
+    /// ([`PickRequest::set_backend_service`](trunkline_lb::PickRequest::set_backend_service)). It is the
+    /// service of an attempt that was never sent; that of one that was sent is known from the address of its
+    /// subchannel.
+    pub backend_service: Option<&'a Arc<str>>,
     /// The time from the start of the attempt, before its pick, to its end.
     pub latency: Duration,
     /// How the attempt ended. Its own latency counts from the pick.

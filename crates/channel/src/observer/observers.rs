@@ -4,31 +4,41 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::core::event::ChannelEvent;
-use crate::observer::Observer;
 use crate::observer::recent::RecentEvents;
+use crate::observer::{Interests, Observer};
 
 /// The observers of one channel, in the order in which they were added, and its last events.
 #[derive(Clone, Debug)]
 pub(crate) struct Observers {
     list: Arc<[Arc<dyn Observer>]>,
+    of_calls: Arc<[CallObserver]>,
     recent: Arc<RecentEvents>,
+}
+
+/// An observer that wants facts of calls.
+#[derive(Clone, Debug)]
+pub(crate) struct CallObserver {
+    pub(crate) observer: Arc<dyn Observer>,
+    pub(crate) wants: Interests,
 }
 
 impl Observers {
     pub(crate) fn new(observers: Vec<Arc<dyn Observer>>) -> Self {
+        let of_calls = observers.iter().map(|observer| CallObserver {
+            observer: Arc::clone(observer),
+            wants: observer.interests(),
+        });
+        let of_calls = of_calls.filter(|own| own.wants != Interests::NONE);
         Self {
+            of_calls: of_calls.collect(),
             list: observers.into(),
             recent: Arc::default(),
         }
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &dyn Observer> {
-        self.list.iter().map(|observer| &**observer)
-    }
-
-    /// Returns the observer at this place.
-    pub(crate) fn get(&self, at: usize) -> Option<&dyn Observer> {
-        self.list.get(at).map(|observer| &**observer)
+    /// Returns those that want facts of calls.
+    pub(crate) fn of_calls(&self) -> &Arc<[CallObserver]> {
+        &self.of_calls
     }
 
     /// Returns the last events of the channel.
@@ -39,7 +49,7 @@ impl Observers {
     /// Keeps an event of the channel among the last ones, and reports it to each observer.
     pub(crate) fn observe(&self, event: &ChannelEvent, at: Instant) {
         self.recent.push(event, at);
-        for observer in self.iter() {
+        for observer in &*self.list {
             observer.observe(event, at);
         }
     }

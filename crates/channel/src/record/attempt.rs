@@ -10,15 +10,14 @@ use trunkline_status::Status;
 use trunkline_transport::{Connection, MessageListener};
 
 use crate::core::connections::ConnectionId;
-use crate::core::pushback::Pushback;
 use crate::core::snapshot::Snapshot;
 use crate::grpc::GRPC_STATUS;
 use crate::observer::{AttemptEnded, AttemptSent, Direction, SentTo};
 use crate::record::call::CallRecord;
-use crate::record::facts::{
-    Attempt, AttemptKind, EndedAttempt, ObservedCall, PickInForce, dropped,
-};
 use crate::record::messages::{SentMessages, message_fact};
+use crate::record::observed::{Attempt, ObservedCall, dropped};
+use crate::record::pick::PickInForce;
+use crate::record::progress::{AttemptKind, EndedAttempt};
 use crate::throttle::ThrottleShare;
 
 /// Records one attempt, and reports its end exactly once, to the picker's tracker and to the
@@ -35,12 +34,14 @@ pub(crate) struct AttemptEnd<'a> {
     pub(crate) status: &'a Status,
     /// The trailers, or the head of a trailers-only response.
     pub(crate) trailers: Option<&'a HeaderMap>,
-    pub(crate) sent: SentData,
+    pub(crate) sent: SentData<'a>,
 }
 
 /// What an attempt has sent of the request.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct SentData {
+pub(crate) struct SentData<'a> {
+    /// The other end; `None` if it was never sent.
+    pub(crate) peer: Option<&'a PeerAddr>,
     /// The messages whose prefixes were sent.
     pub(crate) messages: u64,
     /// The bytes of messages, with their prefixes.
@@ -49,7 +50,7 @@ pub(crate) struct SentData {
 
 impl<'a> AttemptEnd<'a> {
     /// Returns the end of an attempt whose server sent no status.
-    pub(crate) fn without_trailers(status: &'a Status, sent: SentData) -> Self {
+    pub(crate) fn without_trailers(status: &'a Status, sent: SentData<'a>) -> Self {
         Self {
             status,
             trailers: None,
@@ -113,7 +114,7 @@ impl AttemptRecord {
         }
         if let (Some(call), Some(pick)) = (&attempt.call, &attempt.pick) {
             let waited = pick.at.saturating_duration_since(attempt.started);
-            for trace in call.traces() {
+            for trace in call.facts.traces() {
                 trace.pick_delayed(attempt.number, waited, pick.at);
             }
         }
@@ -171,7 +172,7 @@ impl AttemptRecord {
     pub(crate) fn inject(&mut self, headers: &mut HeaderMap) -> Option<Arc<dyn MessageListener>> {
         let attempt = self.0.as_mut()?;
         let call = attempt.call.as_ref()?;
-        let traces = call.traces.as_ref()?;
+        let traces = call.facts.traces.as_ref()?;
         traces.inject(attempt.number, headers);
         let runtime = Arc::clone(&attempt.runtime);
         let messages = Arc::new(SentMessages::new(traces.clone(), runtime, attempt.number));
@@ -188,16 +189,20 @@ impl AttemptRecord {
         let (Some(call), Some(pick)) = (&attempt.call, &attempt.pick) else {
             return;
         };
-        attempt.facts.sent_to = Some((peer.clone(), connection));
+        attempt.facts.sent_on = Some(connection);
+        let facts = &call.facts;
+        if !facts.want(|wants| wants.attempt_sent) {
+            return;
+        }
         // The clock costs time, so it is not read where it would show next to nothing.
-        let (at, waited) = if attempt.facts.has_waited || call.traces.is_some() {
+        let (at, waited) = if attempt.facts.has_waited || facts.traces.is_some() {
             let now = attempt.runtime.now();
             (now, now.saturating_duration_since(attempt.started))
         } else {
             (attempt.started, Duration::ZERO)
         };
         let mut sent = AttemptSent {
-            path: call.path(),
+            path: facts.path(),
             tag: 0,
             number: attempt.number,
             to: SentTo {
@@ -208,16 +213,23 @@ impl AttemptRecord {
             waited,
             at,
         };
-        for (observer, tag) in call.observers() {
+        for (observer, tag) in facts.wanting(|wants| wants.attempt_sent) {
             sent.tag = tag;
             observer.attempt_sent(&sent);
         }
         sent.tag = 0;
-        for trace in call.traces() {
+        for trace in facts.traces() {
             trace.attempt_sent(&sent);
         }
         if let Some(messages) = &attempt.facts.sent_messages {
             messages.handle_attempt_sent();
+        }
+    }
+
+    /// Records the service that the picker named with a pick that chose no connection.
+    pub(crate) fn set_backend_service(&mut self, service: Arc<str>) {
+        if let Some(attempt) = &mut self.0 {
+            attempt.facts.backend_service = Some(service);
         }
     }
 
@@ -235,12 +247,12 @@ impl AttemptRecord {
         };
         attempt.facts.bytes_received += data.len() as u64;
         let call = attempt.call.as_ref();
-        match call.filter(|call| call.traces.is_some()) {
+        match call.filter(|call| call.facts.traces.is_some()) {
             None => attempt.facts.received.handle_data(data, |_| ()),
             Some(call) => attempt.facts.received.handle_data(data, |message| {
                 let at = call.runtime.now();
                 let fact = message_fact(attempt.number, Direction::Received, message, at);
-                for trace in call.traces() {
+                for trace in call.facts.traces() {
                     trace.message(&fact);
                 }
             }),
@@ -249,82 +261,26 @@ impl AttemptRecord {
 
     /// Reports the end of the attempt, unless it was reported before.
     pub(crate) fn end(&mut self, end: &AttemptEnd<'_>) {
-        if let Some((call, ended)) = self.report_end(end).and_then(Reported::for_call) {
-            call.end_attempt(ended);
+        if let Some(mut attempt) = self.0.take() {
+            let call = attempt.call.take();
+            let ended = attempt.report_end(end, call.as_deref());
+            if let Some(call) = call {
+                call.end_attempt(attempt, &ended);
+            }
         }
     }
 
     /// Reports the end of the attempt, and of its call, which ends with it, each unless it was reported
     /// before.
     pub(crate) fn end_with_call(&mut self, end: &AttemptEnd<'_>, call: &mut CallRecord) {
-        let reported = self.report_end(end);
-        let at = reported.as_ref().map(|reported| reported.ended.at);
-        // The attempt uses the call no longer, so that the call can be ended without a lock.
-        let last = reported
-            .and_then(Reported::for_call)
-            .map(|(_, ended)| ended);
-        call.end_after(end.status, last, at);
-    }
-
-    fn report_end(&mut self, end: &AttemptEnd<'_>) -> Option<Reported> {
-        let mut attempt = self.0.take()?;
-        let now = attempt.runtime.now();
-        let latency = now.saturating_duration_since(attempt.started);
-        let (pick, call) = (attempt.pick.take(), attempt.call.take());
-        let since_pick = match &pick {
-            Some(pick) if pick.at == attempt.started => latency,
-            Some(pick) => now.saturating_duration_since(pick.at),
-            None => Duration::ZERO,
+        let Some(mut attempt) = self.0.take() else {
+            return call.end(end.status, None);
         };
-        let mut outcome = AttemptOutcome::new(end.status)
-            .with_headers(attempt.facts.has_headers)
-            .with_latency(since_pick)
-            .with_ended_at(now)
-            .with_bytes(end.sent.bytes, attempt.facts.bytes_received)
-            .with_messages(end.sent.messages, attempt.facts.received.messages())
-            .with_sent(attempt.facts.is_sent)
-            .with_dropped(attempt.facts.is_dropped || attempt.facts.is_overtaken);
-        outcome.trailers = end.trailers;
-        let subchannel = pick.as_ref().map(|pick| pick.id);
-        if let Some(pick) = pick {
-            pick.end(&outcome);
-        }
-        if let Some(call) = &call {
-            if let Some(messages) = attempt.facts.sent_messages.take() {
-                messages.handle_attempt_ended();
-            }
-            let sent_to = attempt.facts.sent_to.as_ref().zip(subchannel);
-            let mut ended = AttemptEnded {
-                started: attempt.started(call),
-                sent: sent_to.map(|((peer, connection), subchannel)| SentTo {
-                    peer,
-                    subchannel,
-                    connection: *connection,
-                }),
-                latency,
-                outcome: &outcome,
-            };
-            for (observer, tag) in call.observers() {
-                ended.started.tag = tag;
-                observer.attempt_ended(&ended);
-            }
-            ended.started.tag = 0;
-            for trace in call.traces() {
-                trace.attempt_ended(&ended);
-            }
-        }
-        // One pass costs less than a lookup by name: there are rarely more than three fields.
-        let mut names = end.trailers.into_iter().flat_map(HeaderMap::keys);
-        Some(Reported {
-            call,
-            ended: EndedAttempt {
-                attempt,
-                has_status: names.any(|name| name.as_str() == GRPC_STATUS),
-                bytes_sent: end.sent.bytes,
-                latency,
-                at: now,
-            },
-        })
+        let observed = attempt.call.take();
+        let ended = attempt.report_end(end, observed.as_deref());
+        // The attempt uses the call no longer, so that the call can be ended without a lock.
+        let last = observed.map(|_| (attempt, &ended));
+        call.end_after(end.status, last, Some(ended.at));
     }
 
     /// Reports the end of an attempt that was not sent. It shows nothing of the server, so the throttle
@@ -342,26 +298,12 @@ impl AttemptRecord {
 
     /// Reports the end of an attempt that was dropped before its end, unless it was reported
     /// before. `sent` returns what it has sent.
-    pub(crate) fn end_dropped(&mut self, sent: impl FnOnce() -> SentData) {
+    pub(crate) fn end_dropped<'a>(&mut self, sent: impl FnOnce() -> SentData<'a>) {
         if let Some(attempt) = &mut self.0 {
             attempt.facts.is_dropped = true;
             self.exempt();
             self.end(&AttemptEnd::without_trailers(&dropped(), sent()));
         }
-    }
-}
-
-/// The end of an attempt that was reported now.
-struct Reported {
-    /// The call, if an observer wants it.
-    call: Option<Arc<ObservedCall>>,
-    ended: EndedAttempt,
-}
-
-impl Reported {
-    /// Returns what the call counts; `None` if no observer wants it.
-    fn for_call(self) -> Option<(Arc<ObservedCall>, EndedAttempt)> {
-        Some((self.call?, self.ended))
     }
 }
 
@@ -371,17 +313,93 @@ impl Drop for AttemptRecord {
     }
 }
 
-impl PickInForce {
-    /// Reports the end of the pick to the throttle and to the picker's tracker.
-    fn end(self, outcome: &AttemptOutcome<'_>) {
-        if let Some(throttle) = &self.throttle {
-            let pushback = outcome.trailers.map(Pushback::of);
-            throttle.handle_end(outcome.status.code(), pushback.unwrap_or_default());
+impl Attempt {
+    /// Reports the end of the attempt to the throttle, the picker's tracker, observers and traces. `call` is
+    /// the call, if an observer wants it.
+    fn report_end<'a>(
+        &mut self,
+        end: &AttemptEnd<'a>,
+        call: Option<&ObservedCall>,
+    ) -> EndedAttempt<'a> {
+        let now = self.runtime.now();
+        let latency = now.saturating_duration_since(self.started);
+        let facts = call.map(|call| &call.facts);
+        let facts = facts.filter(|facts| facts.want(|wants| wants.attempt_ended));
+        let pick = self.pick.take();
+        let subchannel = pick.as_ref().map(|pick| pick.id);
+        let pick = pick.filter(PickInForce::is_tracked);
+        if pick.is_some() || facts.is_some() {
+            let since_pick = match &pick {
+                Some(pick) if pick.at == self.started => latency,
+                Some(pick) => now.saturating_duration_since(pick.at),
+                None => Duration::ZERO,
+            };
+            let outcome = self.outcome(end, since_pick, now);
+            if let Some(pick) = pick {
+                pick.end(&outcome);
+            }
+            if let Some(messages) = self.facts.sent_messages.take() {
+                messages.handle_attempt_ended();
+            }
+            if let Some(facts) = facts {
+                let sent_on = self.facts.sent_on.zip(subchannel).zip(end.sent.peer);
+                let mut ended = AttemptEnded {
+                    started: self.started(facts.path()),
+                    sent: sent_on.map(|((connection, subchannel), peer)| SentTo {
+                        peer,
+                        subchannel,
+                        connection,
+                    }),
+                    backend_service: self.facts.backend_service.as_ref(),
+                    latency,
+                    outcome: &outcome,
+                };
+                for (observer, tag) in facts.wanting(|wants| wants.attempt_ended) {
+                    ended.started.tag = tag;
+                    observer.attempt_ended(&ended);
+                }
+                ended.started.tag = 0;
+                for trace in facts.traces() {
+                    trace.attempt_ended(&ended);
+                }
+            }
         }
-        if let Some(snapshot) = &self.snapshot
-            && let Some(tracker) = snapshot.picker.tracker()
-        {
-            tracker.attempt_ended(self.id, outcome);
+        EndedAttempt {
+            peer: end.sent.peer.filter(|_| self.facts.sent_on.is_some()),
+            has_headers: self.facts.has_headers,
+            has_status: end.trailers.is_some_and(has_status),
+            is_overtaken: self.facts.is_overtaken,
+            bytes_sent: end.sent.bytes,
+            bytes_received: self.facts.bytes_received,
+            started: self.started,
+            latency,
+            at: now,
         }
     }
+
+    fn outcome<'a>(
+        &self,
+        end: &AttemptEnd<'a>,
+        since_pick: Duration,
+        now: Instant,
+    ) -> AttemptOutcome<'a> {
+        let facts = &self.facts;
+        let mut outcome = AttemptOutcome::new(end.status)
+            .with_headers(facts.has_headers)
+            .with_latency(since_pick)
+            .with_ended_at(now)
+            .with_bytes(end.sent.bytes, facts.bytes_received)
+            .with_messages(end.sent.messages, facts.received.messages())
+            .with_sent(facts.is_sent)
+            .with_dropped(facts.is_dropped || facts.is_overtaken);
+        outcome.trailers = end.trailers;
+        outcome
+    }
+}
+
+/// Returns whether the status of a call is in these trailers.
+fn has_status(trailers: &HeaderMap) -> bool {
+    // One pass costs less than a lookup by name: there are rarely more than three fields.
+    let mut names = trailers.keys();
+    names.any(|name| name.as_str() == GRPC_STATUS)
 }

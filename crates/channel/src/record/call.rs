@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use http::HeaderMap;
-use http::uri::PathAndQuery;
 use trunkline_runtime::Runtime;
 use trunkline_status::Status;
 
 use crate::observer::observers::Observers;
 use crate::open_calls::{OpenCall, OpenCalls};
-use crate::record::facts::{EndedAttempt, ObservedCall, SpareCall, dropped};
+use crate::record::facts::NewCall;
+use crate::record::observed::{Attempt, ObservedCall, SpareCall, dropped};
+use crate::record::progress::EndedAttempt;
 
 /// Records one call from its start, and reports its end to the observers exactly once: when
 /// [`end`](Self::end) is called, or as `CANCELLED` when it is dropped before.
@@ -26,28 +26,20 @@ pub(crate) struct CallRecord {
 }
 
 impl CallRecord {
+    /// Starts the record of a call. `now` returns the time; it is not asked where no observer wants the call.
     pub(crate) fn start(
         observers: &Observers,
         runtime: &Arc<dyn Runtime>,
         open_calls: &OpenCalls<SpareCall>,
-        path: &PathAndQuery,
-        metadata: &HeaderMap,
-        now: Instant,
+        call: &NewCall<'_>,
+        now: impl FnOnce() -> Instant,
     ) -> Self {
         let open = open_calls.begin();
         let spare = || open.take_spare();
-        let observed = ObservedCall::start(observers, runtime, path, metadata, now, spare);
+        let observed = ObservedCall::start(observers.of_calls(), runtime, call, spare, now);
         Self {
             observed,
             open: Some(open),
-        }
-    }
-
-    /// Records a call of a channel without observers.
-    pub(crate) fn unobserved(open_calls: &OpenCalls<SpareCall>) -> Self {
-        Self {
-            observed: None,
-            open: Some(open_calls.begin()),
         }
     }
 
@@ -59,24 +51,21 @@ impl CallRecord {
     /// Records that the call waits for the first resolution of the name.
     pub(crate) fn wait_for_resolution(&self) {
         if let Some(call) = &self.observed
-            && call.traces.is_some()
+            && call.facts.traces.is_some()
         {
-            let mut progress = call.progress.lock();
-            if progress.unresolved_since.is_none() {
-                progress.unresolved_since = Some(call.runtime.now());
-            }
+            call.wait_for_resolution(|| call.runtime.now());
         }
     }
 
     /// Records that the name is resolved.
     pub(crate) fn set_resolved(&self) {
-        let Some(call) = self.observed.as_ref().filter(|call| call.traces.is_some()) else {
+        let observed = self.observed.as_ref();
+        let Some(call) = observed.filter(|call| call.facts.traces.is_some()) else {
             return;
         };
-        let since = call.progress.lock().unresolved_since.take();
-        if let Some(since) = since {
+        if let Some(since) = call.take_unresolved() {
             let now = call.runtime.now();
-            for trace in call.traces() {
+            for trace in call.facts.traces() {
                 trace.resolution_delayed(now.saturating_duration_since(since), now);
             }
         }
@@ -87,11 +76,12 @@ impl CallRecord {
         self.end_after(status, None, now);
     }
 
-    /// Reports the end of the call, as [`end`](Self::end) does. `last` is an attempt that ends with it.
+    /// Reports the end of the call, as [`end`](Self::end) does. `last` is an attempt of an
+    /// observed call that ends with it, with its memory.
     pub(crate) fn end_after(
         &mut self,
         status: &Status,
-        last: Option<EndedAttempt>,
+        last: Option<(Box<Attempt>, &EndedAttempt<'_>)>,
         now: Option<Instant>,
     ) {
         let open = self.open.take();

@@ -32,6 +32,7 @@ mod hedged_streams;
 mod hedging;
 mod idleness;
 mod inspection;
+mod interests;
 mod keepalive;
 mod leaks;
 mod load_reports;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use trunkline::service_config::IgnoredPart;
-use trunkline::{CallEnded, ChannelEvent, Observer};
+use trunkline::{CallEnded, ChannelEvent, Interests, Observer};
 use trunkline_runtime::Lock;
 
 use crate::event::Tracer;
@@ -51,6 +51,10 @@ impl Observer for CallCounter {
             ChannelEvent::ConfigIgnored(parts) => self.counts.lock().ignored = Arc::clone(parts),
             _ => {}
         }
+    }
+
+    fn interests(&self) -> Interests {
+        Interests::NONE.with_call_ended(true)
     }
 
     fn call_ended(&self, call: &CallEnded<'_>) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use opentelemetry::Context;
 use opentelemetry::trace::{Span, SpanBuilder, SpanKind, TraceContextExt};
-use trunkline_channel::{CallStarted, CallTrace, Observer};
+use trunkline_channel::{CallStarted, CallTrace, Interests, Observer};
 use trunkline_runtime::{Lock, Runtime};
 
 use crate::trace::clock::CallClock;
@@ -33,6 +33,10 @@ impl TraceObserver {
 }
 
 impl Observer for TraceObserver {
+    fn interests(&self) -> Interests {
+        Interests::NONE.with_traces(true)
+    }
+
     /// Starts the span of a call, as a child of the context that is current.
     fn trace_call(&self, call: &CallStarted<'_>) -> Option<Box<dyn CallTrace>> {
         let parent = Context::current();
