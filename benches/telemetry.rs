@@ -17,7 +17,7 @@ use opentelemetry_sdk::metrics::{InMemoryMetricExporter, PeriodicReader, SdkMete
 use tower::Service;
 use trunkline::{
     AttemptEnded, AttemptSent, AttemptStarted, CallEnded, CallStarted, Channel, ChannelEvent,
-    ChannelIdentity, Observer, ObserverFactory,
+    ChannelIdentity, Interests, Observer, ObserverFactory,
 };
 use trunkline_benches::allocations::{CountingAllocator, allocations};
 use trunkline_benches::atomics::Atomics;
@@ -83,6 +83,10 @@ impl RepeatingObserver {
 impl Observer for RepeatingObserver {
     fn observe(&self, event: &ChannelEvent, at: Instant) {
         self.inner.observe(event, at);
+    }
+
+    fn interests(&self) -> Interests {
+        self.inner.interests()
     }
 
     fn call_started(&self, call: &CallStarted<'_>) {

@@ -2,31 +2,37 @@
 
 use std::sync::Arc;
 
-use trunkline_channel::{AttemptEnded, AttemptSent, AttemptStarted, CallEnded, CallStarted};
-use trunkline_endpoint::{Address, BackendLabels};
+use trunkline_channel::{
+    AttemptEnded, AttemptSent, AttemptStarted, CallEnded, CallStarted, Interests,
+};
+use trunkline_endpoint::{Address, BackendLabels, CustomLabel};
 use trunkline_lb::SubchannelId;
 
 use crate::instrument::Instrument;
 use crate::instruments;
 use crate::label::LabelKey;
-use crate::methods::{AttemptMeasures, MethodTable};
+use crate::method_series::AttemptMeasures;
+use crate::methods::MethodTable;
 use crate::recorder::{LazyRecorder, Scope};
 use crate::subchannel_labels::SubchannelLabels;
 
-/// The instruments that are recorded by calls.
-const OF_CALLS: &[&Instrument] = &[
-    &instruments::ATTEMPT_STARTED,
+/// The instruments that the start of an attempt records, beside that of the attempts which wait.
+const OF_STARTS: &[&Instrument] = &[&instruments::ATTEMPT_STARTED];
+
+/// The same for the end of an attempt.
+const OF_ATTEMPTS: &[&Instrument] = &[
     &instruments::ATTEMPT_DURATION,
     &instruments::ATTEMPT_SENT,
     &instruments::ATTEMPT_RECEIVED,
+];
+
+/// The instruments that the end of a call records, beside that of the calls which are open.
+const OF_CALLS: &[&Instrument] = &[
     &instruments::CALL_DURATION,
     &instruments::CALL_RETRIES,
     &instruments::CALL_TRANSPARENT_RETRIES,
     &instruments::CALL_HEDGES,
     &instruments::CALL_RETRY_DELAY,
-    &instruments::CALLS_OPEN,
-    &instruments::ATTEMPTS_WAITING,
-    &instruments::ATTEMPT_WAIT,
 ];
 
 /// The bytes before each message: a flag and the length.
@@ -40,11 +46,12 @@ const PREFIX: u64 = 5;
 #[derive(Debug)]
 pub(crate) struct CallMetrics {
     scope: Arc<Scope>,
-    is_on: bool,
+    interests: Interests,
     methods: MethodTable,
-    open: LazyRecorder,
-    waiting: LazyRecorder,
-    wait: LazyRecorder,
+    /// Each is `None` where its instrument is off.
+    open: Option<LazyRecorder>,
+    waiting: Option<LazyRecorder>,
+    wait: Option<LazyRecorder>,
     /// `None` where series have no labels of backends.
     labels: Option<SubchannelLabels>,
 }
@@ -53,20 +60,35 @@ impl CallMetrics {
     pub(crate) fn new(scope: Arc<Scope>) -> Self {
         let mut labels = [LabelKey::LOCALITY, LabelKey::BACKEND_SERVICE].into_iter();
         let has_labels = labels.any(|label| scope.has_label(label));
+        let lazy = |instrument| {
+            let is_on = scope.options.records(instrument);
+            is_on.then(LazyRecorder::default)
+        };
+        let open = lazy(&instruments::CALLS_OPEN);
+        let waiting = lazy(&instruments::ATTEMPTS_WAITING);
+        let wait = lazy(&instruments::ATTEMPT_WAIT);
+        let counts_waiting = waiting.is_some();
+        let interests = Interests::NONE
+            .with_attempt_started(counts_waiting || scope.records_any(OF_STARTS))
+            .with_attempt_sent(counts_waiting || wait.is_some())
+            .with_attempt_ended(counts_waiting || scope.records_any(OF_ATTEMPTS))
+            .with_call_ended(open.is_some() || scope.records_any(OF_CALLS));
+        let is_on = interests != Interests::NONE;
         Self {
-            is_on: scope.records_any(OF_CALLS),
+            // The start of a call finds its method for all other facts.
+            interests: interests.with_call_started(is_on),
             methods: MethodTable::new(Arc::clone(&scope)),
-            open: LazyRecorder::default(),
-            waiting: LazyRecorder::default(),
-            wait: LazyRecorder::default(),
+            open,
+            waiting,
+            wait,
             labels: has_labels.then(SubchannelLabels::default),
             scope,
         }
     }
 
-    /// Returns whether calls record anything.
-    pub(crate) fn is_on(&self) -> bool {
-        self.is_on
+    /// Returns which facts record anything.
+    pub(crate) fn interests(&self) -> Interests {
+        self.interests
     }
 
     /// Handles a new subchannel: attempts that are sent on it have the labels of its address.
@@ -79,7 +101,13 @@ impl CallMetrics {
     /// Handles the start of a call. Its tag keeps later facts from looking up its method again.
     pub(crate) fn call_started(&self, call: &CallStarted<'_>) {
         self.add_open(1);
-        call.set_tag(self.methods.tag(call.path));
+        let label = if self.methods.has_custom() {
+            call.attributes.get::<CustomLabel>()
+        } else {
+            None
+        };
+        let label = label.map_or("", |label| label);
+        call.set_tag(self.methods.tag(call.path, label));
     }
 
     pub(crate) fn attempt_started(&self, attempt: &AttemptStarted<'_>) {
@@ -90,19 +118,28 @@ impl CallMetrics {
 
     pub(crate) fn attempt_sent(&self, attempt: &AttemptSent<'_>) {
         self.add_waiting(-1);
-        let waited = attempt.waited.as_secs_f64();
-        let bind = || self.scope.bind(&instruments::ATTEMPT_WAIT, &[]);
-        self.wait.record(waited, bind);
+        if let Some(wait) = &self.wait {
+            let waited = attempt.waited.as_secs_f64();
+            let bind = || self.scope.bind(&instruments::ATTEMPT_WAIT, &[]);
+            wait.record(waited, bind);
+        }
     }
 
     pub(crate) fn attempt_ended(&self, attempt: &AttemptEnded<'_>) {
         if attempt.sent.is_none() {
             self.add_waiting(-1);
         }
-        let subchannel = attempt.sent.map(|sent| sent.subchannel);
-        match (&self.labels, subchannel) {
-            (Some(own), Some(id)) => own.with(id, |labels| self.record_end(attempt, labels)),
-            _ => self.record_end(attempt, None),
+        let Some(own) = &self.labels else {
+            return self.record_end(attempt, None);
+        };
+        match &attempt.sent {
+            Some(sent) => own.with(sent.subchannel, |labels| self.record_end(attempt, labels)),
+            None => {
+                let mut labels = BackendLabels::default();
+                labels.backend_service = attempt.backend_service.cloned();
+                let labels = Some(labels).filter(|labels| !labels.is_empty());
+                self.record_end(attempt, labels.as_ref());
+            }
         }
     }
 
@@ -127,13 +164,16 @@ impl CallMetrics {
     }
 
     fn add_open(&self, calls: i64) {
-        let bind = || self.scope.bind(&instruments::CALLS_OPEN, &[]);
-        self.open.record(calls, bind);
+        if let Some(open) = &self.open {
+            open.record(calls, || self.scope.bind(&instruments::CALLS_OPEN, &[]));
+        }
     }
 
     fn add_waiting(&self, attempts: i64) {
-        let bind = || self.scope.bind(&instruments::ATTEMPTS_WAITING, &[]);
-        self.waiting.record(attempts, bind);
+        if let Some(waiting) = &self.waiting {
+            let bind = || self.scope.bind(&instruments::ATTEMPTS_WAITING, &[]);
+            waiting.record(attempts, bind);
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The metrics of what happens to a channel outside of its calls.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use trunkline_channel::{ChannelEvent, ConnectFailure};
 use trunkline_connector::ConnectionInfo;
@@ -83,21 +84,24 @@ impl ControlMetrics {
 
     fn handshake_succeeded(&self, address: &Address, info: &ConnectionInfo) {
         if let Some(tls) = &info.tls {
-            self.handshake(address, SUCCESS, resumption(tls.resumed));
+            let resumed = resumption(tls.resumed);
+            self.handshake(address, SUCCESS, resumed, info.tls_handshake);
         }
     }
 
     fn handshake_failed(&self, failure: &ConnectFailure) {
         // TLS succeeded, and HTTP/2 did not.
+        let (address, took) = (failure.address(), failure.tls_handshake());
         if let Some(resumed) = failure.resumed_tls() {
-            self.handshake(failure.address(), SUCCESS, resumption(resumed));
+            self.handshake(address, SUCCESS, resumption(resumed), took);
         }
         if let Some(result) = failed_handshake(failure) {
-            self.handshake(failure.address(), result, resumption(false));
+            self.handshake(address, result, resumption(false), took);
         }
     }
 
-    fn handshake(&self, address: &Address, result: &str, resumed: &str) {
+    /// Records a TLS handshake, and the time that it took, if that is known.
+    fn handshake(&self, address: &Address, result: &str, resumed: &str, took: Option<Duration>) {
         let labels = BackendLabels::of(address.attributes());
         let [locality, service] = backend_labels::values(&labels);
         let result = (LabelKey::TLS_RESULT, result);
@@ -105,6 +109,11 @@ impl ControlMetrics {
         let values = [result, resumed, locality, service];
         let handshakes = self.series.get(&instruments::TLS_HANDSHAKES, &values);
         handshakes.record(1u64);
+        if let Some(took) = took {
+            let duration = &instruments::TLS_HANDSHAKE_DURATION;
+            let duration = self.series.get(duration, &values);
+            duration.record(took.as_secs_f64());
+        }
     }
 
     fn ejection(&self, endpoint: &Endpoint, ejection: &Ejection) {

@@ -51,20 +51,27 @@ struct Entry<K, V> {
 #[derive(Debug)]
 pub(crate) struct Found<'a, V> {
     /// Where it is. It never moves.
-    pub(crate) place: usize,
+    pub(crate) place: Place,
     pub(crate) value: &'a V,
+}
+
+/// Where an entry is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) part: u32,
+    pub(crate) slot: u32,
 }
 
 /// The result of a search for a key.
 enum Search<'a, V> {
     Found(Found<'a, V>),
     /// The key is new. Its entry belongs in this place.
-    Free(usize),
+    Free(Place),
     /// The key is new, and all slots that it can be in are taken.
     Full,
 }
 
-impl<K: Eq + Hash, V> GrowOnly<K, V> {
+impl<K, V> GrowOnly<K, V> {
     /// Returns an empty map for at most `max` entries.
     pub(crate) fn new(max: usize) -> Self {
         Self {
@@ -89,60 +96,72 @@ impl<K: Eq + Hash, V> GrowOnly<K, V> {
         K: Borrow<Q>,
         Q: Eq + Hash + ?Sized,
     {
+        self.find_or_add_by(key, |own| own.borrow() == key, make)
+    }
+
+    /// Returns the entry of a key, as [`find_or_add`](Self::find_or_add) does, where the key is known in a
+    /// form that cannot be borrowed from `K`: `is` compares it with a key. Each form must have the same hash
+    /// at each call.
+    pub(crate) fn find_or_add_by(
+        &self,
+        key: &(impl Hash + ?Sized),
+        is: impl Fn(&K) -> bool,
+        make: impl FnOnce() -> Option<(K, V)>,
+    ) -> Option<Found<'_, V>> {
         let hash = self.hasher.hash_one(key);
-        if let Search::Found(found) = self.search(key, hash) {
+        if let Search::Found(found) = self.search(&is, hash) {
             return Some(found);
         }
         if self.count.load(Ordering::Relaxed) >= self.max {
             return None;
         }
         let made = make()?;
-        self.add(key, hash, made)
+        self.add(is, hash, made)
     }
 
     /// Returns the value of the entry in a place.
-    pub(crate) fn at(&self, place: usize) -> Option<&V> {
-        let (part, slot) = part_and_slot(place);
-        let slot = self.parts.get(part)?.get()?.get(slot)?;
+    pub(crate) fn at(&self, place: Place) -> Option<&V> {
+        let slots = self.parts.get(place.part as usize)?.get()?;
+        let slot = slots.get(place.slot as usize)?;
         slot.get().map(|entry| &entry.value)
     }
 
     /// Adds an entry, unless there are too many. Another thread may have added it meanwhile.
-    fn add<Q>(&self, key: &Q, hash: u64, (owned, value): (K, V)) -> Option<Found<'_, V>>
-    where
-        K: Borrow<Q>,
-        Q: Eq + Hash + ?Sized,
-    {
+    fn add(
+        &self,
+        is: impl Fn(&K) -> bool,
+        hash: u64,
+        (key, value): (K, V),
+    ) -> Option<Found<'_, V>> {
         let _adding = self.adding.lock();
         let count = self.count.load(Ordering::Relaxed);
-        let place = match self.search(key, hash) {
+        let place = match self.search(&is, hash) {
             Search::Found(found) => return Some(found),
             Search::Free(place) if count < self.max => place,
             Search::Free(_) | Search::Full => return None,
         };
         self.count.store(count + 1, Ordering::Relaxed);
-        let (part, slot) = part_and_slot(place);
+        let part = place.part as usize;
         let slots = self.parts[part].get_or_init(|| free_slots(part));
-        let entry = Entry { key: owned, value };
-        let entry = slots[slot].get_or_init(|| Box::new(entry));
+        let entry = Entry { key, value };
+        let entry = slots[place.slot as usize].get_or_init(|| Box::new(entry));
         let value = &entry.value;
         Some(Found { place, value })
     }
 
-    fn search<Q>(&self, key: &Q, hash: u64) -> Search<'_, V>
-    where
-        K: Borrow<Q>,
-        Q: Eq + Hash + ?Sized,
-    {
-        for (part, slots) in self.parts.iter().enumerate() {
-            let (first, len) = (first_place(part), FIRST_PART << part);
+    fn search(&self, is: &impl Fn(&K) -> bool, hash: u64) -> Search<'_, V> {
+        for (part, slots) in (0..).zip(&self.parts) {
+            let len = FIRST_PART << part;
             for step in 0..WINDOW {
                 let slot = (hash as usize).wrapping_add(step) & (len - 1);
-                let place = first + slot;
+                let place = Place {
+                    part,
+                    slot: slot as u32,
+                };
                 let Some(entry) = slots.get().and_then(|slots| slots[slot].get()) else {
                     return Search::Free(place);
                 };
-                if entry.key.borrow() == key {
+                if is(&entry.key) {
                     let value = &entry.value;
                     return Search::Found(Found { place, value });
                 }
@@ -154,16 +173,6 @@ impl<K: Eq + Hash, V> GrowOnly<K, V> {
 
 fn free_slots<K, V>(part: usize) -> Part<K, V> {
     (0..FIRST_PART << part).map(|_| OnceLock::new()).collect()
-}
-
-/// Returns the place of the first slot of a part.
-fn first_place(part: usize) -> usize {
-    (FIRST_PART << part) - FIRST_PART
-}
-
-fn part_and_slot(place: usize) -> (usize, usize) {
-    let part = (place / FIRST_PART + 1).ilog2() as usize;
-    (part, place - first_place(part))
 }
 
 #[cfg(test)]
@@ -199,7 +208,9 @@ mod tests {
             assert_eq!(map.at(*place), Some(&key));
             assert_eq!(add(key), Some(*place));
         }
-        assert_eq!(map.at(usize::MAX / 2), None);
+        for (part, slot) in [(13, 0), (0, 16), (u32::MAX, 0)] {
+            assert_eq!(map.at(Place { part, slot }), None);
+        }
         assert_eq!(add(10_000), None);
     }
 

@@ -22,6 +22,7 @@ pub use self::calls::{
 pub use self::outliers::{EJECTIONS_ENFORCED, EJECTIONS_UNENFORCED};
 pub use self::own::{
     ATTEMPT_WAIT, ATTEMPTS_WAITING, CALLS_OPEN, CHANNELS, LOOKUP_DURATION, LOOKUPS,
+    TLS_HANDSHAKE_DURATION,
 };
 pub use self::retries::{CALL_HEDGES, CALL_RETRIES, CALL_RETRY_DELAY, CALL_TRANSPARENT_RETRIES};
 pub use self::subchannels::{
@@ -67,6 +68,7 @@ pub static ALL: &[&Instrument] = &[
     &CALLS_OPEN,
     &ATTEMPTS_WAITING,
     &ATTEMPT_WAIT,
+    &TLS_HANDSHAKE_DURATION,
     &LOOKUPS,
     &LOOKUP_DURATION,
     &CHANNELS,

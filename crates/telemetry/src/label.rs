@@ -28,6 +28,11 @@ impl LabelKey {
     ///
     /// Source: [gRFC A89](https://github.com/grpc/proposal/blob/master/A89-backend-service-metric-label.md).
     pub const BACKEND_SERVICE: Self = Self("grpc.lb.backend_service");
+    /// A text of the application for the call ([`CustomLabel`](trunkline_endpoint::CustomLabel)); empty where
+    /// it gave none.
+    ///
+    /// Source: [gRFC A108](https://github.com/grpc/proposal/blob/master/A108-otel-custom-per-call-label.md).
+    pub const CUSTOM: Self = Self("grpc.client.call.custom");
     /// The reason for which a connection was lost.
     ///
     /// Source: [gRFC A94](https://github.com/grpc/proposal/blob/master/A94-subchannel-otel-metrics.md).

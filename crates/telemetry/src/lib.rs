@@ -28,6 +28,8 @@ mod grow_only;
 
 mod subchannel_labels;
 
+mod method_series;
+
 mod methods;
 
 mod calls;

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use trunkline_channel::{
     AttemptEnded, AttemptSent, AttemptStarted, CallEnded, CallStarted, ChannelEvent,
-    ChannelIdentity, Observer, ObserverFactory,
+    ChannelIdentity, Interests, Observer, ObserverFactory,
 };
 
 use crate::calls::CallMetrics;
@@ -95,8 +95,8 @@ impl Observer for ChannelMetrics {
         self.control.observe(event);
     }
 
-    fn observes_calls(&self) -> bool {
-        self.calls.is_on()
+    fn interests(&self) -> Interests {
+        self.calls.interests()
     }
 
     fn call_started(&self, call: &CallStarted<'_>) {

@@ -1,8 +1,9 @@
 //! Calls and attempts.
 //!
 //! Source: [gRFC A66](https://github.com/grpc/proposal/blob/master/A66-otel-stats.md); the optional
-//! labels are those of [A78](https://github.com/grpc/proposal/blob/master/A78-grpc-metrics-wrr-pf-xds.md)
-//! and [A89](https://github.com/grpc/proposal/blob/master/A89-backend-service-metric-label.md).
+//! labels are those of [A78](https://github.com/grpc/proposal/blob/master/A78-grpc-metrics-wrr-pf-xds.md),
+//! [A89](https://github.com/grpc/proposal/blob/master/A89-backend-service-metric-label.md) and
+//! [A108](https://github.com/grpc/proposal/blob/master/A108-otel-custom-per-call-label.md).
 
 use crate::instrument::Instrument;
 use crate::instrument::InstrumentKind::{Counter, Histogram};
@@ -12,7 +13,12 @@ use crate::label::LabelKey;
 
 const METHOD_TARGET: &[LabelKey] = &[LabelKey::METHOD, LabelKey::TARGET];
 const METHOD_TARGET_STATUS: &[LabelKey] = &[LabelKey::METHOD, LabelKey::TARGET, LabelKey::STATUS];
-const LOCALITY_SERVICE: &[LabelKey] = &[LabelKey::LOCALITY, LabelKey::BACKEND_SERVICE];
+const CUSTOM: &[LabelKey] = &[LabelKey::CUSTOM];
+const LOCALITY_SERVICE_CUSTOM: &[LabelKey] = &[
+    LabelKey::LOCALITY,
+    LabelKey::BACKEND_SERVICE,
+    LabelKey::CUSTOM,
+];
 
 /// The attempts that were started.
 pub static ATTEMPT_STARTED: Instrument =
@@ -22,6 +28,7 @@ pub static ATTEMPT_STARTED: Instrument =
             "The total number of RPC attempts started, including those that have not completed.",
         )
         .with_labels(METHOD_TARGET)
+        .with_optional_labels(CUSTOM)
         .with_default()
         .with_source("gRFC A66");
 
@@ -34,7 +41,7 @@ pub static ATTEMPT_DURATION: Instrument =
              a subchannel.",
         )
         .with_labels(METHOD_TARGET_STATUS)
-        .with_optional_labels(LOCALITY_SERVICE)
+        .with_optional_labels(LOCALITY_SERVICE_CUSTOM)
         .with_default()
         .with_buckets(LATENCY)
         .with_source("gRFC A66");
@@ -51,7 +58,7 @@ pub static ATTEMPT_SENT: Instrument = Instrument::new(
      excluded) per RPC attempt; does not include grpc or transport framing bytes.",
 )
 .with_labels(METHOD_TARGET_STATUS)
-.with_optional_labels(LOCALITY_SERVICE)
+.with_optional_labels(LOCALITY_SERVICE_CUSTOM)
 .with_default()
 .with_buckets(SIZE)
 .with_source("gRFC A66");
@@ -68,7 +75,7 @@ pub static ATTEMPT_RECEIVED: Instrument = Instrument::new(
      excluded) per RPC attempt; does not include grpc or transport framing bytes.",
 )
 .with_labels(METHOD_TARGET_STATUS)
-.with_optional_labels(LOCALITY_SERVICE)
+.with_optional_labels(LOCALITY_SERVICE_CUSTOM)
 .with_default()
 .with_buckets(SIZE)
 .with_source("gRFC A66");
@@ -82,6 +89,7 @@ pub static CALL_DURATION: Instrument =
              an RPC from the application's perspective.",
         )
         .with_labels(METHOD_TARGET_STATUS)
+        .with_optional_labels(CUSTOM)
         .with_default()
         .with_buckets(LATENCY)
         .with_source("gRFC A66");

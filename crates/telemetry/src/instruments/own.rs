@@ -31,6 +31,19 @@ pub static ATTEMPT_WAIT: Instrument =
         .with_labels(TARGET)
         .with_buckets(LATENCY);
 
+/// The time of a TLS handshake, of one that failed too.
+pub static TLS_HANDSHAKE_DURATION: Instrument =
+    Instrument::new("trunkline.tls.handshake.duration", Histogram, Float)
+        .with_unit("s")
+        .with_description("Time that a client-side TLS handshake took.")
+        .with_labels(&[LabelKey::TLS_RESULT, LabelKey::TARGET])
+        .with_optional_labels(&[
+            LabelKey::TLS_RESUMED,
+            LabelKey::LOCALITY,
+            LabelKey::BACKEND_SERVICE,
+        ])
+        .with_buckets(LATENCY);
+
 /// The lookups of the resolver that ended.
 pub static LOOKUPS: Instrument = Instrument::new("trunkline.resolver.lookups", Counter, Integer)
     .with_unit("{lookup}")

@@ -1,6 +1,7 @@
 //! The retries and hedges of calls. A value of 0 is not recorded.
 //!
-//! Source: [gRFC A96](https://github.com/grpc/proposal/blob/master/A96-retry-otel-stats.md).
+//! Source: [gRFC A96](https://github.com/grpc/proposal/blob/master/A96-retry-otel-stats.md); the optional
+//! label is that of [A108](https://github.com/grpc/proposal/blob/master/A108-otel-custom-per-call-label.md).
 
 use crate::instrument::Instrument;
 use crate::instrument::InstrumentKind::Histogram;
@@ -9,6 +10,7 @@ use crate::instruments::buckets::{LATENCY, RETRIES, TRANSPARENT_RETRIES};
 use crate::label::LabelKey;
 
 const METHOD_TARGET: &[LabelKey] = &[LabelKey::METHOD, LabelKey::TARGET];
+const CUSTOM: &[LabelKey] = &[LabelKey::CUSTOM];
 
 /// The retries of a call.
 pub static CALL_RETRIES: Instrument = Instrument::new(
@@ -21,6 +23,7 @@ pub static CALL_RETRIES: Instrument = Instrument::new(
     "Number of retries during the client call. If there were no retries, 0 is not reported.",
 )
 .with_labels(METHOD_TARGET)
+.with_optional_labels(CUSTOM)
 .with_buckets(RETRIES)
 .with_source("gRFC A96");
 
@@ -33,6 +36,7 @@ pub static CALL_TRANSPARENT_RETRIES: Instrument =
              retries, 0 is not reported.",
         )
         .with_labels(METHOD_TARGET)
+        .with_optional_labels(CUSTOM)
         .with_buckets(TRANSPARENT_RETRIES)
         .with_source("gRFC A96");
 
@@ -43,6 +47,7 @@ pub static CALL_HEDGES: Instrument = Instrument::new("grpc.client.call.hedges", 
         "Number of hedges during the client call. If there were no hedges, 0 is not reported.",
     )
     .with_labels(METHOD_TARGET)
+    .with_optional_labels(CUSTOM)
     .with_buckets(RETRIES)
     .with_source("gRFC A96");
 
@@ -54,5 +59,6 @@ pub static CALL_RETRY_DELAY: Instrument =
             "Total time of delay while there is no active attempt during the client call.",
         )
         .with_labels(METHOD_TARGET)
+        .with_optional_labels(CUSTOM)
         .with_buckets(LATENCY)
         .with_source("gRFC A96");

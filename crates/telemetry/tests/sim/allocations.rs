@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use trunkline_channel::{
     AttemptEnded, AttemptSent, AttemptStarted, CallEnded, CallStarted, Channel, ChannelBuilder,
-    ChannelEvent, ChannelIdentity, Observer, ObserverFactory,
+    ChannelEvent, ChannelIdentity, Interests, Observer, ObserverFactory,
 };
 use trunkline_sim::{CallReply, Sim};
 use trunkline_status::Code;
@@ -65,6 +65,10 @@ impl CountedObserver {
 impl Observer for CountedObserver {
     fn observe(&self, event: &ChannelEvent, at: Instant) {
         self.inner.observe(event, at);
+    }
+
+    fn interests(&self) -> Interests {
+        self.inner.interests()
     }
 
     fn call_started(&self, call: &CallStarted<'_>) {

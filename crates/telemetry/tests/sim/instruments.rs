@@ -6,6 +6,7 @@
 //! [A91](https://github.com/grpc/proposal/blob/master/A91-outlier-detection-metrics.md),
 //! [A94](https://github.com/grpc/proposal/blob/master/A94-subchannel-otel-metrics.md),
 //! [A96](https://github.com/grpc/proposal/blob/master/A96-retry-otel-stats.md),
+//! [A108](https://github.com/grpc/proposal/blob/master/A108-otel-custom-per-call-label.md),
 //! [A118](https://github.com/grpc/proposal/blob/master/A118-tls-telemetry.md).
 
 use std::collections::BTreeSet;
@@ -40,24 +41,24 @@ type Row = (
 #[rustfmt::skip]
 const ROWS: &[Row] = &[
     ("grpc.client.attempt.started", Counter, Integer, "{attempt}",
-        "grpc.method, grpc.target", "", true, "", "gRFC A66"),
+        "grpc.method, grpc.target", "grpc.client.call.custom", true, "", "gRFC A66"),
     ("grpc.client.attempt.duration", Histogram, Float, "s",
-        "grpc.method, grpc.target, grpc.status", "grpc.lb.locality, grpc.lb.backend_service", true, LATENCY, "gRFC A66"),
+        "grpc.method, grpc.target, grpc.status", "grpc.lb.locality, grpc.lb.backend_service, grpc.client.call.custom", true, LATENCY, "gRFC A66"),
     ("grpc.client.attempt.sent_total_compressed_message_size", Histogram, Integer, "By",
-        "grpc.method, grpc.target, grpc.status", "grpc.lb.locality, grpc.lb.backend_service", true, SIZE, "gRFC A66"),
+        "grpc.method, grpc.target, grpc.status", "grpc.lb.locality, grpc.lb.backend_service, grpc.client.call.custom", true, SIZE, "gRFC A66"),
     ("grpc.client.attempt.rcvd_total_compressed_message_size", Histogram, Integer, "By",
-        "grpc.method, grpc.target, grpc.status", "grpc.lb.locality, grpc.lb.backend_service", true, SIZE, "gRFC A66"),
+        "grpc.method, grpc.target, grpc.status", "grpc.lb.locality, grpc.lb.backend_service, grpc.client.call.custom", true, SIZE, "gRFC A66"),
     ("grpc.client.call.duration", Histogram, Float, "s",
-        "grpc.method, grpc.target, grpc.status", "", true, LATENCY, "gRFC A66"),
+        "grpc.method, grpc.target, grpc.status", "grpc.client.call.custom", true, LATENCY, "gRFC A66"),
 
     ("grpc.client.call.retries", Histogram, Integer, "{retry}",
-        "grpc.method, grpc.target", "", false, "1, 2, 3, 4, 5", "gRFC A96"),
+        "grpc.method, grpc.target", "grpc.client.call.custom", false, "1, 2, 3, 4, 5", "gRFC A96"),
     ("grpc.client.call.transparent_retries", Histogram, Integer, "{transparent_retry}",
-        "grpc.method, grpc.target", "", false, "1, 2, 3, 4, 5, 10", "gRFC A96"),
+        "grpc.method, grpc.target", "grpc.client.call.custom", false, "1, 2, 3, 4, 5, 10", "gRFC A96"),
     ("grpc.client.call.hedges", Histogram, Integer, "{hedge}",
-        "grpc.method, grpc.target", "", false, "1, 2, 3, 4, 5", "gRFC A96"),
+        "grpc.method, grpc.target", "grpc.client.call.custom", false, "1, 2, 3, 4, 5", "gRFC A96"),
     ("grpc.client.call.retry_delay", Histogram, Float, "s",
-        "grpc.method, grpc.target", "", false, LATENCY, "gRFC A96"),
+        "grpc.method, grpc.target", "grpc.client.call.custom", false, LATENCY, "gRFC A96"),
 
     ("grpc.subchannel.disconnections", Counter, Integer, "{disconnection}",
         "grpc.target", "grpc.lb.backend_service, grpc.lb.locality, grpc.disconnect_error", false, "", "gRFC A94"),
@@ -104,6 +105,9 @@ const ROWS: &[Row] = &[
         "grpc.target", "", false, "", ""),
     ("trunkline.client.attempt.wait", Histogram, Float, "s",
         "grpc.target", "", false, LATENCY, ""),
+    ("trunkline.tls.handshake.duration", Histogram, Float, "s",
+        "grpc.tls.handshake.result, grpc.target",
+        "grpc.tls.handshake.resumed, grpc.lb.locality, grpc.lb.backend_service", false, LATENCY, ""),
     ("trunkline.resolver.lookups", Counter, Integer, "{lookup}",
         "grpc.target, trunkline.resolver.outcome", "", false, "", ""),
     ("trunkline.resolver.lookup.duration", Histogram, Float, "s",

@@ -3,12 +3,19 @@
 //! `grpc.lb.backend_service` of
 //! [gRFC A89](https://github.com/grpc/proposal/blob/master/A89-backend-service-metric-label.md).
 
-use trunkline_channel::{Channel, ChannelBuilder};
+use std::sync::Arc;
+use std::time::Instant;
+
+use trunkline_channel::{
+    AttemptEnded, CallStarted, Channel, ChannelBuilder, ChannelEvent, ChannelIdentity, Observer,
+    ObserverFactory,
+};
 use trunkline_endpoint::{Attributes, BackendService, Endpoint, Locality};
 use trunkline_resolver::StaticFactory;
 use trunkline_sim::Sim;
 use trunkline_status::Code;
-use trunkline_telemetry::{Instrument, LabelKey, MetricsOptions, instruments};
+use trunkline_telemetry::testing::RecordingSink;
+use trunkline_telemetry::{Instrument, LabelKey, Metrics, MetricsOptions, instruments};
 
 use crate::world::{GET, SECOND, address, backend, call, measured_with, only};
 
@@ -122,4 +129,71 @@ fn labels_over_the_limit_are_other() {
     let of_zones = lines.iter().filter(|line| line.ends_with("} [0, 0]"));
     let of_others = lines.iter().filter(|line| line.contains("locality=other}"));
     assert_eq!((of_zones.count(), of_others.count()), (64, 1), "{lines:?}");
+}
+
+/// The metrics of channels whose pickers name a service with each pick that chooses no backend.
+#[derive(Clone, Debug)]
+struct WithNamingPicker(Metrics);
+
+#[derive(Debug)]
+struct NamingObserver(Arc<dyn Observer>);
+
+impl ObserverFactory for WithNamingPicker {
+    fn observer_for(&self, channel: &ChannelIdentity<'_>) -> Option<Arc<dyn Observer>> {
+        let inner = self.0.observer_for(channel)?;
+        Some(Arc::new(NamingObserver(inner)))
+    }
+}
+
+impl Observer for NamingObserver {
+    fn observe(&self, event: &ChannelEvent, at: Instant) {
+        self.0.observe(event, at);
+    }
+
+    fn call_started(&self, call: &CallStarted<'_>) {
+        self.0.call_started(call);
+    }
+
+    fn attempt_ended(&self, attempt: &AttemptEnded<'_>) {
+        let service = Arc::from("orders-v2");
+        let mut attempt = *attempt;
+        attempt.backend_service = Some(&service);
+        self.0.attempt_ended(&attempt);
+    }
+}
+
+/// "This allows metrics for DEADLINE_EXCEEDED and UNAVAILABLE failures to include a relevant backend
+/// service" (gRFC A89). The label of an attempt that was sent is that of its backend.
+#[test]
+fn attempts_that_are_not_sent_have_the_service_of_their_pick() {
+    let sim = Sim::new(1);
+    let sink = RecordingSink::new();
+    let options = options(&instruments::ATTEMPT_SENT);
+    let metrics = Metrics::new(sink.clone()).with_options(options);
+    let channel = builder(&sim).telemetry(WithNamingPicker(metrics)).build();
+    let channel = channel.expect("a valid target");
+    sim.run(async {
+        assert_eq!(call(&channel, GET, b"hello").await, Code::Ok);
+        sim.sleep(SECOND).await;
+        sink.clear();
+        assert_eq!(call(&channel, GET, b"hello").await, Code::Ok);
+        assert_eq!(call(&channel, GET, b"hello").await, Code::Ok);
+        sim.net().kill(address(1).ip());
+        sim.net().kill(address(2).ip());
+        sim.sleep(SECOND).await;
+        assert_eq!(call(&channel, GET, b"hello").await, Code::Unavailable);
+    });
+    let sent = "grpc.client.attempt.sent_total_compressed_message_size{grpc.method=orders.Orders/Get, \
+        grpc.target=inventory:///orders, grpc.status";
+    let labels = |locality, service| {
+        format!("grpc.lb.locality={locality}, grpc.lb.backend_service={service}}}")
+    };
+    assert_eq!(
+        sink.lines(),
+        [
+            format!("{sent}=OK, {} [5]", labels("", "")),
+            format!("{sent}=OK, {} [5]", labels("north", "orders-v2")),
+            format!("{sent}=UNAVAILABLE, {} [0]", labels("", "orders-v2")),
+        ]
+    );
 }

@@ -8,6 +8,7 @@ mod allocations;
 mod balance;
 mod calls;
 mod connections;
+mod custom;
 mod instruments;
 mod labels;
 mod lookups;

@@ -9,7 +9,7 @@ use trunkline_channel::Channel;
 use trunkline_connector::tls::Tls;
 use trunkline_sim::Sim;
 use trunkline_status::Code;
-use trunkline_telemetry::{LabelKey, instruments};
+use trunkline_telemetry::{Instrument, LabelKey, instruments};
 use trunkline_testkit::certificates::{Authority, server_config};
 
 use crate::world::{GET, SECOND, address, call_within, measured_with, only};
@@ -79,6 +79,11 @@ fn start(sim: &Sim, server: Server) {
 /// Makes calls, each with a deadline of one second, and returns the results of the handshakes, with how
 /// many had each.
 fn handshakes(server: Server, tls: Tls, calls: usize) -> Vec<String> {
+    lines(&instruments::TLS_HANDSHAKES, server, tls, calls)
+}
+
+/// The same with what another instrument records of them.
+fn lines(instrument: &'static Instrument, server: Server, tls: Tls, calls: usize) -> Vec<String> {
     let sim = Sim::new(1);
     start(&sim, server);
     let target = format!("ipv4:{}", address(1));
@@ -86,7 +91,7 @@ fn handshakes(server: Server, tls: Tls, calls: usize) -> Vec<String> {
         .tls(tls.with_server_name(NAME))
         .connect_timeout(SECOND / 2)
         .runtime(sim.runtime());
-    let options = only(&[&instruments::TLS_HANDSHAKES]).with_optional_label(LabelKey::TLS_RESUMED);
+    let options = only(&[instrument]).with_optional_label(LabelKey::TLS_RESUMED);
     let (channel, sink) = measured_with(channel, options);
     sim.run(async {
         for _ in 0..calls {
@@ -96,7 +101,8 @@ fn handshakes(server: Server, tls: Tls, calls: usize) -> Vec<String> {
         }
     });
     let texts = [
-        ("grpc.client.tls.handshakes{grpc.tls.handshake.result=", ""),
+        (instrument.name, ""),
+        ("{grpc.tls.handshake.result=", ""),
         ("grpc.target=ipv4:///198.51.100.1:50051, ", ""),
         ("grpc.tls.handshake.resumed=", ""),
         ("}", ":"),
@@ -173,4 +179,27 @@ fn handshakes_that_do_not_end() {
     ] {
         check_failure(server, trusted().0, result);
     }
+}
+
+/// The time of a handshake is recorded however it ends: two round trips for one that succeeds, and until the
+/// deadline of the connection attempt for one that never ends.
+#[test]
+fn the_time_of_a_handshake_is_recorded() {
+    let (tls, authority) = trusted();
+    let duration = &instruments::TLS_HANDSHAKE_DURATION;
+    let server = Server::Tls(server_config(&authority.issue(&[NAME])), 64);
+    let succeeded = lines(duration, server, tls.clone(), 1);
+    assert_eq!(succeeded, ["SUCCESS, FULL_HANDSHAKE: [0.002]"]);
+    let given_up = lines(duration, Server::Bytes(b""), tls, 1);
+    let [line] = &*given_up else {
+        panic!("{given_up:?}");
+    };
+    let times = line.strip_prefix("HANDSHAKE_TIMEOUT, FULL_HANDSHAKE: [");
+    let times = times.and_then(|times| times.strip_suffix(']'));
+    let mut times = times.expect("a list of times").split(", ");
+    // The deadline of an attempt is at least half a second, and one that backs off has more.
+    assert!(
+        times.all(|time| (0.499..2.0).contains(&time.parse::<f64>().expect("seconds"))),
+        "{line}"
+    );
 }

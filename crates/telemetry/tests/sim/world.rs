@@ -76,18 +76,28 @@ pub(crate) async fn call_within(
     message: &[u8],
     timeout: Option<&'static str>,
 ) -> Code {
-    let mut data = vec![0];
-    data.extend(u32::try_from(message.len()).expect("small").to_be_bytes());
-    data.extend(message);
-    let mut request = Request::post(path)
-        .header("content-type", "application/grpc")
-        .header("te", "trailers")
-        .body(Full::new(Bytes::from(data)))
-        .expect("a valid request");
+    let mut request = request(path, message);
     if let Some(timeout) = timeout {
         let timeout = HeaderValue::from_static(timeout);
         request.headers_mut().insert("grpc-timeout", timeout);
     }
+    send(channel, request).await
+}
+
+/// Returns the request of a unary call with one message.
+pub(crate) fn request(path: &str, message: &[u8]) -> Request<Full<Bytes>> {
+    let mut data = vec![0];
+    data.extend(u32::try_from(message.len()).expect("small").to_be_bytes());
+    data.extend(message);
+    let request = Request::post(path)
+        .header("content-type", "application/grpc")
+        .header("te", "trailers")
+        .body(Full::new(Bytes::from(data)));
+    request.expect("a valid request")
+}
+
+/// Makes a call, and reads the response to its end.
+pub(crate) async fn send(channel: &Channel, request: Request<Full<Bytes>>) -> Code {
     let Ok(response) = channel.clone().call(request).await;
     let (head, body) = response.into_parts();
     let Ok(body) = body.collect().await;
