@@ -15,8 +15,6 @@ use std::fmt::Write;
 
 use crate::command::Command;
 
-pub(crate) use self::figures::LINE as FIGURES;
-
 const COMMANDS: [Command; 10] = [
     ci::COMMAND,
     demo::COMMAND,

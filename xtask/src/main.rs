@@ -4,7 +4,7 @@
 
 // From the ground up.
 //   tools:       clock, failure, process, cache, metadata, context
-//   the checks:  step, bench, demo, fuzzer, interop, testbed; ci
+//   the checks:  step, bench, demo, figures, fuzzer, interop, testbed; ci
 //   commands:    command, commands
 mod bench;
 mod cache;
@@ -15,6 +15,7 @@ mod commands;
 mod context;
 mod demo;
 mod failure;
+mod figures;
 mod fuzzer;
 mod interop;
 mod metadata;

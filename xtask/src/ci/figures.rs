@@ -1,6 +1,6 @@
 //! Checks that the checked-in pictures of policies are those that are computed.
 
-use crate::commands::FIGURES;
+use crate::figures;
 use crate::step::{Done, Step};
 
 pub(super) const STEP: Step = Step {
@@ -10,7 +10,7 @@ pub(super) const STEP: Step = Step {
     // The page on scale takes minutes: `cargo xtask figures --check scale`.
     run: |context| {
         context
-            .run(FIGURES)
+            .run(figures::LINE)
             .args(["--check", "policies"])
             .succeed()?;
         Ok(Done::passed())

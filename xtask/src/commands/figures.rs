@@ -3,6 +3,7 @@
 use crate::command::Command;
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::figures;
 
 pub(super) const COMMAND: Command = Command {
     name: "figures",
@@ -11,9 +12,5 @@ pub(super) const COMMAND: Command = Command {
 };
 
 fn run(context: &Context, args: &[String]) -> Result<(), Failure> {
-    context.run(LINE).args(args).attached()
+    context.run(figures::LINE).args(args).attached()
 }
-
-/// The program, in the profile of the benchmarks, so that the build of the dependencies is shared.
-pub(crate) const LINE: &str =
-    "cargo run --quiet --locked --profile bench -p trunkline-benches --bin figures --";
