@@ -1,15 +1,25 @@
 //! Compares parsing a target with general URI parsers.
 //!
-//! The peers get each target as a URI in the form that they accept best, `scheme:///..`. A target
-//! that a peer rejects does not count for it. The peers do not check gRPC's rules; Trunkline's
-//! parser checks the typed view too.
+//! The peers get each target as a URI in the form that they accept best, `scheme:///..`. They do not
+//! check gRPC's rules; Trunkline's parser checks the typed view too. A peer that rejects a target has no
+//! figure for it.
+//!
+//! Times are CPU times of the thread; contestants take turns, in three separate processes. `--json FILE`
+//! writes all figures. Without `--bench`, as `cargo test` runs it, each is parsed once.
 
 use std::hint::black_box;
+use std::process::ExitCode;
 
-use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use fluent_uri::Uri as FluentUri;
 use http::Uri;
 use trunkline_benches::allocations::{CountingAllocator, allocations};
+use trunkline_benches::clock::nanoseconds;
+use trunkline_benches::contest::Contest;
+use trunkline_benches::publish;
+use trunkline_benches::results::Side;
+use trunkline_benches::runs::{self, Run, is_whole};
+use trunkline_benches::turns::{Turns, Work};
+use trunkline_benches::versions;
 use trunkline_target::{Target, TargetRef};
 use url::Url;
 
@@ -35,46 +45,128 @@ const TARGETS: [(&str, &str); 6] = [
     ),
 ];
 
-fn parse(c: &mut Criterion) {
-    let mut group = c.benchmark_group("parse/six targets");
-    let mut run = |name: &str, parse: &dyn Fn(usize) -> bool| {
-        let all = || (0..TARGETS.len()).filter(|&n| parse(n)).count();
-        println!(
-            "{name}: {} of 6 accepted, {} allocations",
-            all(),
-            allocations(|| {
-                black_box(all());
-            })
-        );
-        group.bench_function(name, |bencher| bencher.iter(all));
-    };
-    let target = |n: usize| black_box(TARGETS[n].0);
-    let uri = |n: usize| black_box(TARGETS[n].1);
-    run("TargetRef", &|n| {
-        black_box(TargetRef::parse(target(n))).is_ok()
-    });
-    run("Target", &|n| black_box(Target::parse(target(n))).is_ok());
-    run("url::Url", &|n| black_box(Url::parse(uri(n))).is_ok());
-    run("http::Uri", &|n| black_box(uri(n).parse::<Uri>()).is_ok());
-    run("fluent_uri::Uri", &|n| {
-        black_box(FluentUri::parse(uri(n))).is_ok()
-    });
-    group.finish();
-}
+/// The case of all targets, one after the other.
+const ALL: &str = "all six";
 
-/// Compares each target alone with `url`, the most widely used parser.
-fn parse_each(c: &mut Criterion) {
-    let mut group = c.benchmark_group("parse/one target");
-    for (target, uri) in TARGETS {
-        group.bench_function(BenchmarkId::new("TargetRef", target), |bencher| {
-            bencher.iter(|| black_box(TargetRef::parse(black_box(target))).is_ok());
-        });
-        group.bench_function(BenchmarkId::new("url::Url", target), |bencher| {
-            bencher.iter(|| black_box(Url::parse(black_box(uri))).is_ok());
-        });
+const OURS: &str = "`TargetRef`";
+const URL: &str = "`url::Url`";
+
+/// Parses a text, and returns whether it is accepted.
+type Parse = fn(&str) -> bool;
+
+/// The parsers: ours get the target, the others the URI.
+const PARSERS: [(&str, Side, Parse); 5] = [
+    (OURS, Side::Ours, |text| {
+        black_box(TargetRef::parse(text)).is_ok()
+    }),
+    ("`Target`", Side::Ours, |text| {
+        black_box(Target::parse(text)).is_ok()
+    }),
+    (URL, Side::Peer, |text| black_box(Url::parse(text)).is_ok()),
+    ("`http::Uri`", Side::Peer, |text| {
+        black_box(text.parse::<Uri>()).is_ok()
+    }),
+    ("`fluent_uri::Uri`", Side::Peer, |text| {
+        black_box(FluentUri::parse(text)).is_ok()
+    }),
+];
+
+const TIME: &str = "time";
+const ALLOCATIONS: &str = "allocations";
+
+/// The most time that `TargetRef` may take for all targets, as a fraction of `url`'s.
+const OF_URL: f64 = 0.2;
+
+const WHOLE: Turns = Turns {
+    rounds: 25,
+    least: 2e6,
+};
+
+fn main() -> ExitCode {
+    let run = runs::measure(|| measure(if is_whole() { WHOLE } else { Turns::ONCE }));
+    let mut results = run.results("parse");
+    results.notes.push(format!(
+        "{} separate runs of {} rounds; the CPU time of the thread",
+        runs::RUNS,
+        WHOLE.rounds
+    ));
+    let versions = ["url", "http", "fluent-uri"];
+    let versions = versions.map(|name| (name.to_owned(), versions::of(name).to_owned()));
+    results.versions = versions.to_vec();
+    let (time, allocated) = (run.contest(TIME), run.contest(ALLOCATIONS));
+    let title = "Time to parse, as a ratio to `url`'s (in brackets: its time)";
+    results.tables.push(time.table_of_ratios(title, URL, "ns"));
+    let mut table = allocated.table_of_figures("Allocations", 0);
+    table.hide_spread();
+    results.tables.push(table);
+    // The number of allocations is the same in a short run.
+    results.targets.push(allocated.target(ALL, OURS, 0.0));
+    if is_whole() {
+        let target = time.target_of_ratio(ALL, OURS, URL, OF_URL);
+        results.targets.insert(0, target);
     }
-    group.finish();
+    publish::end(&results)
 }
 
-criterion_group!(benches, parse, parse_each);
-criterion_main!(benches);
+fn measure(turns: Turns) -> Run {
+    let sides = PARSERS.map(|(name, side, _)| (name, side));
+    let (mut time, mut allocated) = (
+        Contest::new(TIME, &sides),
+        Contest::new(ALLOCATIONS, &sides),
+    );
+    let mut left_out = Vec::new();
+    let each = TARGETS
+        .iter()
+        .map(|target| (target.0.to_owned(), vec![*target]));
+    for (case, targets) in [(ALL.to_owned(), TARGETS.to_vec())].into_iter().chain(each) {
+        let case = if case == ALL {
+            case
+        } else {
+            format!("`{case}`")
+        };
+        let (mut works, mut counts, mut takes_part): (Vec<Work<'_>>, Vec<Vec<f64>>, Vec<bool>) =
+            Default::default();
+        for (name, side, parse) in PARSERS {
+            let texts: Vec<&str> = targets
+                .iter()
+                .map(|(target, uri)| if side == Side::Ours { *target } else { *uri })
+                .collect();
+            let accepted = texts.iter().all(|text| parse(text));
+            assert!(accepted || side == Side::Peer, "{name} rejects {case}");
+            if accepted {
+                let count = allocations(|| texts.iter().for_each(|text| _ = parse(text)));
+                counts.push(vec![count as f64]);
+                works.push(Box::new(move |times| time_of(&texts, parse, times)));
+            } else {
+                counts.push(Vec::new());
+                let rejected = texts.into_iter().find(|text| !parse(text));
+                left_out.push(format!(
+                    "{name}: {case}: rejects `{}`",
+                    rejected.unwrap_or_default()
+                ));
+            }
+            takes_part.push(accepted);
+        }
+        let mut figures = turns.measure(&mut works).into_iter();
+        let figures = takes_part
+            .into_iter()
+            .map(|takes_part| if takes_part { figures.next() } else { None }.unwrap_or_default());
+        time.add(&*case, figures.collect());
+        allocated.add(case, counts);
+    }
+    Run {
+        contests: vec![time, allocated],
+        left_out,
+    }
+}
+
+/// Returns the nanoseconds in which the texts are parsed so many times.
+fn time_of(texts: &[&str], parse: Parse, times: u64) -> f64 {
+    nanoseconds(|| {
+        for _ in 0..times {
+            for text in texts {
+                black_box(parse(black_box(text)));
+            }
+        }
+    })
+}

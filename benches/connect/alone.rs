@@ -1,14 +1,82 @@
-//! Cost of a connection race in the core alone, without I/O. The time is per race, or per address
-//! if the id ends with "per address" and a number of addresses.
+//! The core alone, without I/O: the CPU time of a race, or of an address of it, and its allocations.
 
 use std::hint::black_box;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Instant;
 
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use trunkline_benches::allocations::allocations;
+use trunkline_benches::clock::nanoseconds;
+use trunkline_benches::contest::Contest;
+use trunkline_benches::policies::now;
+use trunkline_benches::results::{Results, Side};
+use trunkline_benches::runs::Run;
+use trunkline_benches::turns::{Turns, Work};
 use trunkline_connect::{Family, KeepOrder, Race, RaceOptions, RaceOutput};
 use trunkline_endpoint::interleave;
+
+const WHOLE: Turns = Turns {
+    rounds: 25,
+    least: 2e6,
+};
+
+const TIME: &str = "time of the core";
+const ALLOCATIONS: &str = "allocations of the core";
+const OURS: [(&str, Side); 1] = [("ours", Side::Ours)];
+
+/// Returns the figures of the core.
+pub(crate) fn measure(is_whole: bool) -> Vec<Contest> {
+    let turns = if is_whole { WHOLE } else { Turns::ONCE };
+    let (mut time, mut allocated) = (Contest::new(TIME, &OURS), Contest::new(ALLOCATIONS, &OURS));
+    let mut add = |case: String, of: usize, work: &dyn Fn()| {
+        let each = |value: f64| value / of as f64;
+        let count = allocations(work) as f64;
+        allocated.add(&*case, vec![vec![each(count)]]);
+        let work: Work<'_> = Box::new(|times| nanoseconds(|| (0..times).for_each(|_| work())));
+        let figures = turns.measure(&mut [work]).into_iter();
+        let figures = figures.map(|figures| figures.into_iter().map(each).collect());
+        time.add(case, figures.collect());
+    };
+    let (now, options) = (now(), RaceOptions::default());
+    let two = list(2);
+    add("a healthy race of two".to_owned(), 1, &|| {
+        black_box(healthy(black_box(&two), &options, now));
+    });
+    for count in [8, 32, 1_024] {
+        let list = list(count);
+        let case = format!("all but one of {count} refuse, an address");
+        add(case, count.into(), &|| {
+            black_box(run(black_box(&list), &options, now));
+        });
+    }
+    for count in [2, 32, 1_024] {
+        let list = list(count);
+        let case = format!("interleave {count}, an address");
+        add(case, count.into(), &|| {
+            let families = |one: &SocketAddr| Family::from(*one);
+            black_box(interleave(list.iter().copied(), families, 1));
+        });
+    }
+    vec![time, allocated]
+}
+
+/// Adds the tables of the core.
+pub(crate) fn report(run: &Run, results: &mut Results) {
+    for (contest, title, digits) in [
+        (
+            TIME,
+            "The core alone, without I/O: CPU time in nanoseconds",
+            0,
+        ),
+        (ALLOCATIONS, "The core alone: allocations", 2),
+    ] {
+        let mut table = run.contest(contest).table_of_figures(title, digits);
+        if contest == ALLOCATIONS {
+            table.hide_spread();
+        }
+        results.tables.push(table);
+    }
+}
 
 /// Returns addresses as a resolver returns them: half IPv6, half IPv4, one family after the other.
 fn list(count: u16) -> Vec<SocketAddr> {
@@ -43,37 +111,3 @@ fn healthy(list: &[SocketAddr], options: &RaceOptions, now: Instant) -> Race {
     }
     race
 }
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a race begins at some instant; the clock is not read again"
-)]
-fn races(criterion: &mut Criterion) {
-    let now = Instant::now();
-    let options = RaceOptions::default();
-    let two = list(2);
-    criterion.bench_function("race/healthy, of two addresses", |bencher| {
-        bencher.iter(|| healthy(black_box(&two), &options, now));
-    });
-    let mut group = criterion.benchmark_group("race/all but one refuse, per address");
-    for count in [8, 32, 1_024] {
-        let list = list(count);
-        group.throughput(Throughput::Elements(count.into()));
-        group.bench_function(BenchmarkId::from_parameter(count), |bencher| {
-            bencher.iter(|| run(black_box(&list), &options, now));
-        });
-    }
-    group.finish();
-    let mut group = criterion.benchmark_group("interleave, per address");
-    for count in [2, 32, 1_024] {
-        let list = list(count);
-        group.throughput(Throughput::Elements(count.into()));
-        group.bench_function(BenchmarkId::from_parameter(count), |bencher| {
-            bencher.iter(|| interleave(list.iter().copied(), |&one| Family::from(one), 1));
-        });
-    }
-    group.finish();
-}
-
-criterion_group!(benches, races);
-criterion_main!(benches);

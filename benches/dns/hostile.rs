@@ -3,22 +3,29 @@
 use std::time::{Duration, Instant};
 
 use hickory_resolver::proto::op::Message;
+use trunkline_benches::contest::Contest;
+use trunkline_benches::results::{Results, Side};
+use trunkline_benches::runs::Run;
 use trunkline_dns::wire::read_reply;
 use trunkline_dns::{Name, Transport};
 
 use crate::costly::costly;
 
-/// Highest accepted time for a message.
-const MOST: Duration = Duration::from_millis(1);
+/// What is measured.
+const NAME: &str = "milliseconds of the worst hostile message";
+const CASE: &str = "all kinds of messages";
+const OURS: &str = "trunkline-dns";
 
-/// Prints how long the messages take, and returns whether each is fast enough.
-pub(crate) fn measure(is_whole: bool) -> bool {
+/// Highest accepted time for a message, in milliseconds.
+const MOST: f64 = 1.0;
+
+/// Returns the time of the message that takes the longest, for our parser and for a whole decode by
+/// hickory-proto.
+pub(crate) fn measure(is_whole: bool) -> Contest {
     let rounds = if is_whole { 21 } else { 1 };
     let mut worst = (Duration::ZERO, "");
     let mut worst_of_hickory = (Duration::ZERO, "");
-    let list = costly();
-    let count = list.len();
-    for costly in list {
+    for costly in costly() {
         let name = Name::parse(&costly.name).expect("a name");
         let message = &costly.message;
         let ours = median(rounds, || {
@@ -28,18 +35,29 @@ pub(crate) fn measure(is_whole: bool) -> bool {
         worst = worst.max((ours, costly.what));
         worst_of_hickory = worst_of_hickory.max((theirs, costly.what));
     }
-    let is_met = worst.0 <= MOST;
-    let word = match (is_whole, is_met) {
-        (false, _) => "not judged",
-        (true, true) => "met",
-        (true, false) => "missed",
-    };
-    println!(
-        "the worst of {count} hostile messages ({}): {:.1?}, at most {MOST:?}: {word}; \
-         a whole decode by hickory-proto at its worst ({}): {:.1?}",
-        worst.1, worst.0, worst_of_hickory.1, worst_of_hickory.0
+    eprintln!(
+        "the worst message: {}; for hickory-proto: {}",
+        worst.1, worst_of_hickory.1
     );
-    is_met
+    let sides = [
+        (OURS, Side::Ours),
+        ("hickory-proto, a whole decode", Side::Peer),
+    ];
+    let mut contest = Contest::new(NAME, &sides);
+    let milliseconds = |time: Duration| vec![time.as_secs_f64() * 1e3];
+    contest.add(
+        CASE,
+        vec![milliseconds(worst.0), milliseconds(worst_of_hickory.0)],
+    );
+    contest
+}
+
+/// Adds the table and the target.
+pub(crate) fn report(run: &Run, results: &mut Results) {
+    let contest = run.contest(NAME);
+    let title = "The hostile message that takes the longest to read, in milliseconds";
+    results.tables.push(contest.table_of_figures(title, 2));
+    results.targets.push(contest.target(CASE, OURS, MOST));
 }
 
 #[expect(clippy::disallowed_methods, reason = "this measures real time")]

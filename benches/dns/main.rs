@@ -9,6 +9,7 @@
 //! the C library, which needs one per lookup in flight, and c-ares, whose event thread is a second
 //! one.
 //!
+//! `--json FILE` writes all figures, those of three separate processes, each with a server of its own.
 //! Without `--bench`, as `cargo test` runs it, it runs a short form that checks only the answers.
 
 mod clients;
@@ -22,18 +23,39 @@ mod size;
 
 use std::process::ExitCode;
 
+use trunkline_benches::contest::Contest;
+use trunkline_benches::publish;
+use trunkline_benches::results::Side;
+use trunkline_benches::runs::{self, Run, is_whole};
+use trunkline_benches::versions;
+
 use self::clients::Client;
 use self::peers::Peer;
-use self::rounds::{judge, median, run_rounds};
+use self::rounds::run_rounds;
 use self::server::Server;
 use self::size::Size;
 
-/// Highest accepted cost of a lookup, as a fraction of hickory-resolver's.
-const TARGETS: [(&str, f64); 2] = [
-    ("trunkline, fresh sockets", 0.60),
-    ("trunkline, pool", 0.40),
+const FRESH: &str = "trunkline-dns, a fresh socket for each lookup";
+const POOL: &str = "trunkline-dns, a pool of sockets";
+const HICKORY: &str = "hickory-resolver";
+const C_ARES: &str = "c-ares 1.34, its event thread";
+const LIBC: &str = "getaddrinfo, 64 threads";
+
+/// All clients, with those that cannot be had everywhere.
+const SIDES: [(&str, Side); 5] = [
+    (FRESH, Side::Ours),
+    (POOL, Side::Ours),
+    (HICKORY, Side::Peer),
+    (C_ARES, Side::Peer),
+    (LIBC, Side::Peer),
 ];
-const HICKORY: &str = "hickory-resolver 0.26";
+
+/// What is measured.
+const CPU: &str = "CPU time of a lookup";
+const CASE: &str = "A and AAAA, 64 in flight";
+
+/// Highest accepted cost of a lookup, as a fraction of hickory-resolver's.
+const TARGETS: [(&str, f64); 2] = [(FRESH, 0.60), (POOL, 0.40)];
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -41,61 +63,75 @@ fn main() -> ExitCode {
     match words[..] {
         ["serve", address] => server::serve(address),
         ["client", name, ref rest @ ..] => clients::run(name, rest),
-        _ => return measure(words.contains(&"--bench")),
+        _ => return compare(),
     }
     ExitCode::SUCCESS
 }
 
-fn measure(is_whole: bool) -> ExitCode {
+fn compare() -> ExitCode {
+    let run = runs::measure(|| measure(is_whole()));
+    let mut results = run.results("dns");
+    let Size {
+        rounds, lookups, ..
+    } = Size::WHOLE;
+    results.notes.push(format!(
+        "{} separate runs of {rounds} rounds of {lookups} lookups",
+        runs::RUNS
+    ));
+    let hickory = versions::of("hickory-resolver").to_owned();
+    results.versions = vec![(HICKORY.to_owned(), hickory)];
+    let cpu = run.contest(CPU);
+    let title =
+        "CPU time of the client a lookup, as a ratio to hickory-resolver's (in brackets: its time)";
+    let mut table = cpu.table_of_ratios(title, HICKORY, "us");
+    table.plot = Some("dns-lookup".to_owned());
+    let title = "CPU time of the client a lookup, in microseconds";
+    results
+        .tables
+        .extend([table, cpu.table_of_figures(title, 1)]);
+    let targets = TARGETS.map(|(name, most)| cpu.target_of_ratio(CASE, name, HICKORY, most));
+    results.targets.extend(targets);
+    hostile::report(&run, &mut results);
+    if !is_whole() {
+        // The figures of one round of an unoptimized build mean nothing.
+        results.targets.clear();
+    }
+    publish::end(&results)
+}
+
+fn measure(is_whole: bool) -> Run {
     let size = if is_whole { Size::WHOLE } else { Size::SHORT };
     let server = Server::start("127.0.0.1:0").expect("a server on loopback");
     let mut entrants = vec![
-        Peer::this("trunkline, fresh sockets", Client::Fresh, server.address),
-        Peer::this("trunkline, pool", Client::Pool, server.address),
+        Peer::this(FRESH, Client::Fresh, server.address),
+        Peer::this(POOL, Client::Pool, server.address),
         Peer::this(HICKORY, Client::Hickory, server.address),
     ];
     // The others need a C compiler, or a mount namespace: more than a test may require.
-    let mut of_libc = None;
+    let (mut of_libc, mut left_out) = (None, Vec::new());
     if is_whole {
-        match Peer::c_ares(server.address) {
+        match Peer::c_ares(C_ARES, server.address) {
             Ok(peer) => entrants.push(peer),
-            Err(why) => println!("c-ares is left out: {why}"),
+            Err(why) => left_out.push(format!("{C_ARES}: {why}")),
         }
-        match Peer::libc() {
+        match Peer::libc(LIBC) {
             Ok((peer, server)) => {
                 entrants.push(peer);
                 of_libc = Some(server);
             }
-            Err(why) => println!("getaddrinfo is left out: {why}"),
+            Err(why) => left_out.push(format!("{LIBC}: {why}")),
         }
     }
     let results = run_rounds(&entrants, size);
     drop(of_libc);
-
-    println!(
-        "CPU of the client for each lookup of A and AAAA, us: median (best) of {} x {}",
-        size.rounds, size.lookups
-    );
-    let hickory = results.iter().find(|result| result.name == HICKORY);
-    let hickory = hickory.map_or(f64::NAN, |result| median(&result.us));
-    for result in &results {
-        let best = result.us.iter().copied().fold(f64::INFINITY, f64::min);
-        let middle = median(&result.us);
-        println!(
-            "{:<26} {middle:>7.1} ({best:.1})  {:.2} of hickory's",
-            result.name,
-            middle / hickory
-        );
-    }
-    let is_cheap = hostile::measure(is_whole);
-    if !is_whole {
-        // The figures of one round of an unoptimized build mean nothing.
-        return ExitCode::SUCCESS;
-    }
-    let met = TARGETS.map(|(name, most)| judge(&results, name, most, hickory));
-    if is_cheap && met == [true; 2] {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
+    let mut cpu = Contest::new(CPU, &SIDES);
+    let figures = SIDES.map(|(name, _)| {
+        let result = results.iter().find(|result| result.name == name);
+        result.map(|result| result.us.clone()).unwrap_or_default()
+    });
+    cpu.add(CASE, figures.to_vec());
+    Run {
+        contests: vec![cpu, hostile::measure(is_whole)],
+        left_out,
     }
 }

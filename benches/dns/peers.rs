@@ -63,7 +63,7 @@ impl Peer {
     }
 
     /// Returns c-ares, built from source by a separate package.
-    pub(crate) fn c_ares(server: SocketAddr) -> Result<Self, String> {
+    pub(crate) fn c_ares(name: &str, server: SocketAddr) -> Result<Self, String> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers/c-ares");
         let target = folder.join("target");
         let built = Command::new(env!("CARGO"))
@@ -74,7 +74,7 @@ impl Peer {
             .status();
         match built {
             Ok(status) if status.success() => Ok(Self {
-                name: "c-ares 1.34".to_owned(),
+                name: name.to_owned(),
                 command: vec![target.join("release/trunkline-peer-c-ares").into()],
                 server,
             }),
@@ -85,7 +85,7 @@ impl Peer {
 
     /// Returns getaddrinfo, in a mount namespace in which `/etc/resolv.conf` names this benchmark's
     /// server on the standard port.
-    pub(crate) fn libc() -> Result<(Self, LibcSetup), String> {
+    pub(crate) fn libc(name: &str) -> Result<(Self, LibcSetup), String> {
         let server = Server::start(STANDARD)
             .map_err(|error| format!("port 53 cannot be had, which it needs: {error}"))?;
         let folder = std::env::temp_dir().join(format!("trunkline-dns-{}", std::process::id()));
@@ -97,7 +97,7 @@ impl Peer {
             .map(OsString::from)
             .to_vec();
         let address = setup.server.address;
-        let this = Self::this("getaddrinfo, 64 threads", Client::Libc, address);
+        let this = Self::this(name, Client::Libc, address);
         let peer = Self {
             command: [unshare, this.command].concat(),
             ..this

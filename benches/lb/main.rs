@@ -5,96 +5,67 @@
 //! other work on the machine disturbs little; contestants take turns, and only ratios within a round
 //! are judged. Where a Go toolchain is, grpc-go's `round_robin` handles the same lists.
 //!
-//! `--picks` measures picks alone. Without `--bench`, as `cargo test` runs it, it checks once that everything works and that a pick
+//! `--picks` measures picks alone. `--json FILE` writes all figures, those of three separate processes.
+//! Without `--bench`, as `cargo test` runs it, it checks once that everything works and that a pick
 //! allocates nothing.
 
-mod clock;
+mod cases;
 mod contestant;
 mod go;
 mod picks;
 mod policy;
+mod report;
 mod updates;
-mod verdict;
 
 use std::process::ExitCode;
 
+use trunkline_benches::contest::Contest;
 use trunkline_benches::memory::SizingAllocator;
 use trunkline_benches::policies::now;
+use trunkline_benches::publish;
+use trunkline_benches::results::Side;
+use trunkline_benches::runs::{self, Run, is_whole};
 
+use self::cases::{
+    ALLOCATIONS, BESIDE, END, FLOOR, GO, GROWTH, MEMORY, OF_GO_COUNTS, PICK, SHARING, SHORT, Size,
+    TOWER, UPDATE, WHOLE, case, connections, grown_list, list, total,
+};
 use self::contestant::{Contestant, Floor, P2c, Published};
-use self::picks::{Costs, Plan};
+use self::picks::Costs;
 use self::policy::{POLICIES, Policy, ids, requests};
-use self::verdict::Verdict;
+use self::updates::Update;
 
 #[global_allocator]
 static ALLOCATOR: SizingAllocator = SizingAllocator;
 
-/// The most that a pick of round_robin may cost, as a fraction of one of tower's.
-const OF_P2C: f64 = 0.2;
-/// The most that a pick of round_robin may cost while another thread picks, in costs without it.
-const OF_SHARING: f64 = 1.5;
-/// The most that a pick of ring_hash may cost with 10,000 endpoints, in costs with 100: the search
-/// halves the ring log2(10,000) / log2(100) = 2 times as often.
-const OF_RING: f64 = 2.0;
-/// The most that an update may cost, as a fraction of grpc-go's.
-const OF_GO: f64 = 0.2;
-/// The numbers of endpoints that grpc-go is measured with: the first of those of [`WHOLE`]. It would
-/// take an hour to connect 100,000, because each connection makes a new list of all of them.
-const OF_GO_COUNTS: &[u32] = &[1_000, 10_000];
-/// The most that ten times as many endpoints may cost, in costs of an endpoint: a list of 100,000
-/// fits no cache, so that growth is not exactly linear.
-const OF_GROWTH: f64 = 3.0;
-
-/// The size of a run.
-struct Size {
-    counts: &'static [u32],
-    plan: Plan,
-    updated: &'static [u32],
-    updates: u32,
-}
-
-const WHOLE: Size = Size {
-    counts: &[3, 100, 10_000],
-    plan: Plan {
-        rounds: 25,
-        batches: 12,
-    },
-    updated: &[1_000, 10_000, 100_000],
-    updates: 5,
-};
-
-const SHORT: Size = Size {
-    counts: &[3, 100],
-    plan: Plan {
-        rounds: 1,
-        batches: 1,
-    },
-    updated: &[100, 1_000],
-    updates: 2,
-};
-
 fn main() -> ExitCode {
-    let is_whole = std::env::args().any(|arg| arg == "--bench");
-    let size = if is_whole { WHOLE } else { SHORT };
-    let mut verdict = Verdict::default();
-    measure_picks(&POLICIES, &size, &mut verdict);
-    if std::env::args().any(|arg| arg == "--picks") {
-        verdict.print();
-        return ExitCode::SUCCESS;
-    }
-    measure_updates(&POLICIES, &size, is_whole, &mut verdict);
-    measure_memory(&POLICIES, &size);
-    verdict.print();
-    // A run of `cargo test` measures too little to judge times.
-    if verdict.has_failed(is_whole) {
-        return ExitCode::FAILURE;
-    }
-    ExitCode::SUCCESS
+    let size = if is_whole() { WHOLE } else { SHORT };
+    let has_all = !std::env::args().any(|arg| arg == "--picks");
+    let run = runs::measure(|| {
+        let mut run = Run {
+            contests: measure_picks(&size),
+            left_out: Vec::new(),
+        };
+        if has_all {
+            measure_updates(&size, &mut run);
+            run.contests.push(measure_memory(&size));
+        }
+        run
+    });
+    publish::end(&report::results(&run, &size, has_all))
 }
 
-fn measure_picks(policies: &[Policy], size: &Size, verdict: &mut Verdict) {
+/// Returns all contestants in the order of their figures: the peers, then ours.
+fn sides(peers: &[(&'static str, Side)]) -> Vec<(&'static str, Side)> {
+    let ours = POLICIES.iter().map(|policy| (policy.name, Side::Ours));
+    peers.iter().copied().chain(ours).collect()
+}
+
+fn measure_picks(size: &Size) -> Vec<Contest> {
+    let sides = sides(&[(FLOOR, Side::Floor), (TOWER, Side::Peer)]);
+    let [mut pick, mut beside, mut sharing, mut end, mut allocations] =
+        [PICK, BESIDE, SHARING, END, ALLOCATIONS].map(|name| Contest::new(name, &sides));
     let requests = requests();
-    let mut ring = Vec::new();
     for &count in size.counts {
         let ids = ids(count, now());
         let (floor, p2c) = (Floor::new(ids.clone()), P2c::new(ids));
@@ -103,121 +74,89 @@ fn measure_picks(policies: &[Policy], size: &Size, verdict: &mut Verdict) {
             let driver = policy.ready(count, start);
             Published::new(driver.picker(), policy.trailers(), start)
         };
-        let pickers: Vec<Published> = policies.iter().map(published).collect();
-        let peers: [(&str, &dyn Contestant); 2] = [("floor", &floor), ("tower's p2c", &p2c)];
-        let ours = policies.iter().zip(&pickers);
-        let ours = ours.map(|(policy, picker)| (policy.name, picker as &dyn Contestant));
-        let (names, contestants): (Vec<&str>, Vec<&dyn Contestant>) =
-            peers.into_iter().chain(ours).unzip();
+        let pickers: Vec<Published> = POLICIES.iter().map(published).collect();
+        let peers: [&dyn Contestant; 2] = [&floor, &p2c];
+        let ours = pickers.iter().map(|picker| picker as &dyn Contestant);
+        let contestants: Vec<&dyn Contestant> = peers.into_iter().chain(ours).collect();
         let costs = picks::measure(&contestants, &requests, size.plan);
-        print_picks(count, &names, &contestants, &costs);
-        for (policy, costs_of) in policies.iter().zip(&costs[peers.len()..]) {
-            let what = format!("{}, {count} endpoints", policy.name);
-            verdict.exact(format!("{what}: allocations"), costs_of.allocations);
-            if let Some(most) = policy.most {
-                verdict.at_most(
-                    format!("{what}: of the floor"),
-                    costs_of.ratio(&costs[0]),
-                    most,
-                );
-            }
-            match policy.name {
-                "round_robin" => {
-                    let ratio = costs_of.ratio(&costs[1]);
-                    verdict.at_most(format!("{what}: of tower's p2c"), ratio, OF_P2C);
-                    let ratio = costs_of.of_sharing();
-                    verdict.at_most(format!("{what}: two threads, of one"), ratio, OF_SHARING);
-                }
-                "ring_hash" => ring.push(clock::median(costs_of.one.clone())),
-                _ => {}
-            }
-        }
+        let all = |figures: &dyn Fn(&Costs) -> Vec<f64>| costs.iter().map(figures).collect();
+        let case = case(count);
+        pick.add(&*case, all(&|costs| costs.one.clone()));
+        beside.add(&*case, all(&|costs| costs.two.clone()));
+        sharing.add(&*case, all(&Costs::of_sharing));
+        let with_ends = contestants.iter().zip(&costs);
+        let with_ends = with_ends.map(|(contestant, costs)| match contestant.has_ends() {
+            true => costs.end.clone(),
+            false => Vec::new(),
+        });
+        end.add(&*case, with_ends.collect());
+        allocations.add(case, all(&|costs| vec![costs.allocations as f64]));
     }
-    if let [_, hundred, ten_thousand] = ring[..] {
-        let what = "ring_hash: 10,000 endpoints, of 100".to_owned();
-        verdict.at_most(what, ten_thousand / hundred, OF_RING);
-    }
+    vec![pick, beside, sharing, end, allocations]
 }
 
-fn print_picks(count: u32, names: &[&str], contestants: &[&dyn Contestant], costs: &[Costs]) {
-    println!(
-        "\n{count} endpoints              ns a pick   of floor   ns, 2 threads   of own   ns an end   allocations"
-    );
-    for ((name, contestant), own) in names.iter().zip(contestants).zip(costs) {
-        let end = if contestant.has_ends() {
-            format!("{:.1}", clock::median(own.end.clone()))
-        } else {
-            "-".to_owned()
-        };
-        println!(
-            "{name:24} {:12.1} {:10.2} {:15.1} {:8.2} {end:>11} {:13}",
-            clock::median(own.one.clone()),
-            own.ratio(&costs[0]),
-            clock::median(
-                own.two
-                    .iter()
-                    .copied()
-                    .filter(|time| time.is_finite())
-                    .collect()
-            ),
-            own.of_sharing(),
-            own.allocations,
-        );
-    }
-}
-
-fn measure_updates(policies: &[Policy], size: &Size, is_whole: bool, verdict: &mut Verdict) {
-    let go = if is_whole {
+fn measure_updates(size: &Size, run: &mut Run) {
+    let go = if is_whole() {
         go::measure(OF_GO_COUNTS, size.updates)
     } else {
         Err("this is a short run".to_owned())
     };
-    println!(
-        "\nCPU of an update with 1 % changed, us: the list + connections that come one by one"
-    );
-    for policy in policies {
-        let update = |count: &u32| updates::measure(policy, *count, size.updates, now());
-        let own: Vec<updates::Update> = size.updated.iter().map(update).collect();
-        print_updates(policy.name, size.updated, &own);
-        for (pair, counts) in own.windows(2).zip(size.updated.windows(2)) {
-            let each = f64::from(counts[0]) / f64::from(counts[1]);
-            let what = format!(
-                "{}: the list of {} endpoints, an endpoint, of {}",
-                policy.name, counts[1], counts[0]
-            );
-            verdict.at_most(what, pair[1].list / pair[0].list * each, OF_GROWTH);
-        }
-        let theirs = go.as_deref().unwrap_or_default();
-        if policy.name == "round_robin" {
-            for ((own, their), count) in own.iter().zip(theirs).zip(size.updated) {
-                let what = format!("round_robin, update of {count} endpoints: of grpc-go's");
-                verdict.at_most(format!("{what}, the list"), own.list / their.list, OF_GO);
-                verdict.at_most(format!("{what}, all"), own.total() / their.total(), OF_GO);
-            }
+    let own: Vec<Vec<Update>> = POLICIES
+        .iter()
+        .map(|policy| {
+            let update = |count: &u32| updates::measure(policy, *count, size.updates, now());
+            size.updated.iter().map(update).collect()
+        })
+        .collect();
+    let mut update = Contest::new(UPDATE, &sides(&[(GO, Side::Peer)]));
+    let theirs = go.as_deref().unwrap_or_default();
+    type Part = (fn(u32) -> String, fn(&Update) -> f64);
+    let parts: [Part; 3] = [
+        (list, |update| update.list),
+        (connections, |update| update.connections),
+        (total, |update| update.total()),
+    ];
+    for (at, &count) in size.updated.iter().enumerate() {
+        for (case, figure) in parts {
+            let figures = [theirs].into_iter().chain(own.iter().map(Vec::as_slice));
+            let figures = figures.map(|of| of.get(at).map(figure).into_iter().collect());
+            update.add(case(count), figures.collect());
         }
     }
-    match &go {
-        Ok(theirs) => print_updates("grpc-go's round_robin", OF_GO_COUNTS, theirs),
-        Err(why) => println!("grpc-go is left out: {why}"),
+    let mut growth = Contest::new(GROWTH, &sides(&[]));
+    for (at, counts) in size.updated.windows(2).enumerate() {
+        let each = f64::from(counts[0]) / f64::from(counts[1]);
+        let figures = own
+            .iter()
+            .map(|of| vec![of[at + 1].list / of[at].list * each]);
+        growth.add(grown_list(counts), figures.collect());
+    }
+    run.contests.extend([update, growth]);
+    if let Err(why) = go {
+        run.left_out.push(format!("{GO}: {why}"));
     }
 }
 
-fn print_updates(name: &str, counts: &[u32], updates: &[updates::Update]) {
-    print!("{name:24}");
-    for (count, update) in counts.iter().zip(updates) {
-        print!("  {count}: {:.0} + {:.0}", update.list, update.connections);
-    }
-    println!();
-}
-
-fn measure_memory(policies: &[Policy], size: &Size) {
+fn measure_memory(size: &Size) -> Contest {
     let count = *size.counts.last().unwrap_or(&1);
-    println!("\nbytes an endpoint, {count} endpoints: while it connects / while it is ready");
-    for policy in policies {
-        let memory = updates::memory(policy, count, now());
-        println!(
-            "{:24} {} / {}",
-            policy.name, memory.connecting, memory.ready
-        );
+    let all: Vec<updates::Memory> = POLICIES
+        .iter()
+        .map(|policy| updates::memory(policy, count, now()))
+        .collect();
+    let mut memory = Contest::new(MEMORY, &sides(&[]));
+    let mut add = |case: &str, figure: fn(&updates::Memory) -> i64| {
+        let figures = all.iter().map(|memory| vec![figure(memory) as f64]);
+        memory.add(case, figures.collect());
+    };
+    add("while it connects", |memory| memory.connecting);
+    add("while it is ready", |memory| memory.ready);
+    memory
+}
+
+impl Costs {
+    /// Returns how many times as much a pick costs while another thread picks too, within each round.
+    fn of_sharing(&self) -> Vec<f64> {
+        let rounds = self.two.iter().zip(&self.one);
+        rounds.map(|(two, one)| two / one).collect()
     }
 }

@@ -5,9 +5,10 @@ use std::thread;
 
 use http::HeaderMap;
 use trunkline_benches::allocations::allocations;
+use trunkline_benches::clock::{nanoseconds, thread_time, wall_time};
+use trunkline_benches::statistics::median;
 use trunkline_lb::SubchannelId;
 
-use crate::clock::{cpu_time, median, nanoseconds, wall_time};
 use crate::contestant::Contestant;
 
 /// The calls of one measurement.
@@ -33,26 +34,6 @@ pub(crate) struct Costs {
     pub(crate) end: Vec<f64>,
     /// The allocations of a batch of picks and of their ends.
     pub(crate) allocations: u64,
-}
-
-impl Costs {
-    /// Returns the median over the rounds of how many times as much a pick costs as one of
-    /// `other`'s.
-    pub(crate) fn ratio(&self, other: &Self) -> f64 {
-        ratio(&self.one, &other.one)
-    }
-
-    /// Returns the median of how many times as much a pick costs while another thread picks too.
-    pub(crate) fn of_sharing(&self) -> f64 {
-        ratio(&self.two, &self.one)
-    }
-}
-
-/// Returns the median of the ratios within a round, of the rounds that have both values.
-fn ratio(costs: &[f64], others: &[f64]) -> f64 {
-    let pairs = costs.iter().zip(others);
-    let ratios = pairs.map(|(cost, other)| cost / other);
-    median(ratios.filter(|ratio| ratio.is_finite()).collect())
 }
 
 /// Measures all contestants in turns, so that the noise of the machine affects all of them.
@@ -144,8 +125,8 @@ fn run(
         picks.push(nanoseconds(|| contestant.pick(requests, calls)));
         ends.push(nanoseconds(|| contestant.end(calls)));
     }
-    let each = |times| median(times) / calls.len() as f64;
-    (each(picks), each(ends))
+    let each = |times: &[f64]| median(times) / calls.len() as f64;
+    (each(&picks), each(&ends))
 }
 
 /// Returns the median time of a pick while another thread picks without pause. Not a number if the
@@ -161,7 +142,7 @@ fn run_beside(
     const TOGETHER: usize = 4;
     let mut picks = Vec::new();
     for _ in 0..4 * batches {
-        let (start, ran) = (wall_time(), cpu_time());
+        let (start, ran) = (wall_time(), thread_time());
         let before = other.batches.load(Ordering::Relaxed);
         let mut time = 0.0;
         for _ in 0..TOGETHER {
@@ -169,7 +150,7 @@ fn run_beside(
             contestant.end(calls);
         }
         // Both threads have run all the time, each on a core of its own.
-        let is_alone = wall_time() - start < (cpu_time() - ran).mul_f64(1.2);
+        let is_alone = wall_time() - start < (thread_time() - ran).mul_f64(1.2);
         if is_alone && other.batches.load(Ordering::Relaxed) - before >= TOGETHER / 2 {
             picks.push(time);
         }
@@ -177,5 +158,5 @@ fn run_beside(
             break;
         }
     }
-    median(picks) / (TOGETHER * calls.len()) as f64
+    median(&picks) / (TOGETHER * calls.len()) as f64
 }

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use trunkline_benches::clock::nanoseconds;
 use trunkline_benches::driver::{Driver, endpoint, endpoints};
 use trunkline_benches::memory::growth;
+use trunkline_benches::statistics::median;
 use trunkline_endpoint::Endpoint;
 use trunkline_lb::SubchannelState;
 
-use crate::clock::{median, nanoseconds};
 use crate::policy::Policy;
 
 /// One in this many endpoints changes with an update.
@@ -46,8 +47,8 @@ pub(crate) fn measure(policy: &Policy, count: u32, rounds: u32, now: Instant) ->
         connections.push(nanoseconds(|| connect_one_by_one(&mut driver, now)) / 1e3);
     }
     Update {
-        list: median(lists),
-        connections: median(connections),
+        list: median(&lists),
+        connections: median(&connections),
     }
 }
 

@@ -6,16 +6,16 @@ use trunkline_benches::results::{Results, Row, Side, Table};
 const NOISE: f64 = 1.02;
 
 /// Returns a list of all figures in which one of ours is worse than a peer.
-pub(crate) fn text(all: &[Results]) -> String {
-    let tables = all.iter().flat_map(|results| &results.tables);
+pub(crate) fn text(results: &Results) -> String {
+    let tables = results.tables.iter();
     let lines: Vec<String> = tables
         .filter(|table| table.is_judged)
         .flat_map(of_table)
         .collect();
     if lines.is_empty() {
-        return "Nowhere in this run.\n".to_owned();
+        return format!("`{}`: nowhere.\n", results.bench);
     }
-    lines.concat()
+    format!("`{}`:\n\n{}", results.bench, lines.concat())
 }
 
 fn of_table(table: &Table) -> Vec<String> {
@@ -61,7 +61,7 @@ mod tests {
         }
     }
 
-    fn results(is_judged: bool) -> [Results; 1] {
+    fn results(is_judged: bool) -> Results {
         let mut results = Results::new("rpc");
         results.tables.push(Table {
             title: "CPU a call".into(),
@@ -76,17 +76,18 @@ mod tests {
                 row("smol", Side::Ours, [3.0, 1.5]),
             ],
         });
-        [results]
+        results
     }
 
     /// Ours may cost more than the floor, but not more than what it replaces.
     #[test]
     fn what_costs_more_than_a_peer_is_listed() {
-        assert_eq!(text(&results(true)), "* CPU, 16 B: of tonic's, smol 1.50\n");
+        let expected = "`rpc`:\n\n* CPU, 16 B: of tonic's, smol 1.50\n";
+        assert_eq!(text(&results(true)), expected);
     }
 
     #[test]
     fn figures_that_judge_nothing_are_no_losses() {
-        assert_eq!(text(&results(false)), "Nowhere in this run.\n");
+        assert_eq!(text(&results(false)), "`rpc`: nowhere.\n");
     }
 }

@@ -1,8 +1,9 @@
 //! Writes the figures of benchmarks into `docs/benchmarks.md`, and their pictures into
 //! `docs/plots`.
 //!
-//! Arguments: the files that the benchmarks wrote with `--json`. The page has a region for each
-//! benchmark, and some for what follows from all of them; everything else on it stays as it is.
+//! Arguments: the files that the benchmarks wrote with `--json`. The page has regions for each benchmark:
+//! one with its name for its figures, and `NAME targets` and `NAME losses` for what follows from them.
+//! Everything else on the page stays as it is, so that a benchmark alone can be written.
 
 mod losses;
 mod plot;
@@ -11,7 +12,7 @@ mod regions;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-use trunkline_benches::results::{Results, Target};
+use trunkline_benches::results::Results;
 use trunkline_benches::text;
 
 type Error = Box<dyn std::error::Error>;
@@ -26,16 +27,17 @@ fn main() -> Result<(), Error> {
     let mut written = fs::read_to_string(&page)?;
     for results in &all {
         draw(results, &docs.join("plots"))?;
-        written = regions::replace(&written, &results.bench, &section(results))?;
-    }
-    let targets: Vec<Target> = all.iter().flat_map(|one| one.targets.clone()).collect();
-    if !targets.is_empty() {
-        written = regions::replace(&written, "targets", &text::targets(&targets))?;
-    }
-    // Benchmarks without peers have no losses, and leave those of others as they are.
-    let mut tables = all.iter().flat_map(|one| &one.tables);
-    if tables.any(|table| table.is_judged) {
-        written = regions::replace(&written, "losses", &losses::text(&all))?;
+        let name = &results.bench;
+        written = regions::replace(&written, name, &section(results))?;
+        if !results.targets.is_empty() {
+            let targets = text::targets(&results.targets);
+            written = regions::replace(&written, &format!("{name} targets"), &targets)?;
+        }
+        // Figures that judge nothing have no losses.
+        if results.tables.iter().any(|table| table.is_judged) {
+            let losses = losses::text(results);
+            written = regions::replace(&written, &format!("{name} losses"), &losses)?;
+        }
     }
     fs::write(page, written)?;
     Ok(())

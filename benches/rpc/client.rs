@@ -10,13 +10,14 @@ use trunkline_benches::protocol::{
 };
 use trunkline_benches::statistics::quantile;
 use trunkline_benches::usage::{Switches, cpu_time, max_rss_bytes, switches};
+use trunkline_benches::versions;
 
 use crate::bare::Bare;
 use crate::executor::Executor;
 use crate::load::{Times, cold, stream, unary};
 use crate::stack::{Connected, Stack, Tonic, Trunkline};
 use crate::variant::{self, Variant};
-use crate::{resident, versions, watchers};
+use crate::{resident, watchers};
 
 pub(crate) fn run(name: &str) {
     let variant = Variant::named(name);

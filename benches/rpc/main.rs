@@ -33,7 +33,6 @@ mod server;
 mod service;
 mod stack;
 mod variant;
-mod versions;
 mod watchers;
 
 use std::env;

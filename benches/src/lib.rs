@@ -1,12 +1,14 @@
 //! Code that the benchmarks share.
 //!
-//! What they measure with: [`allocations`], [`memory`], [`usage`], [`strace`], [`statistics`]. How
-//! they speak with their processes: [`child`], [`protocol`]. Those in Go: [`go`]. How they report: [`machine`],
-//! [`results`], [`text`], [`publish`].
+//! What they measure with: [`allocations`], [`memory`], [`clock`], [`usage`], [`strace`], [`statistics`],
+//! [`turns`], [`contest`], [`runs`]. How they speak with their processes: [`child`], [`protocol`]. Those in Go:
+//! [`go`]. How they report: [`machine`], [`versions`], [`results`], [`text`], [`publish`].
 
 pub mod allocations;
 pub mod atomics;
 pub mod child;
+pub mod clock;
+pub mod contest;
 pub mod driver;
 pub mod go;
 pub mod machine;
@@ -15,7 +17,10 @@ pub mod policies;
 pub mod protocol;
 pub mod publish;
 pub mod results;
+pub mod runs;
 pub mod statistics;
 pub mod strace;
 pub mod text;
+pub mod turns;
 pub mod usage;
+pub mod versions;

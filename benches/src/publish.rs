@@ -1,5 +1,6 @@
 //! The end of a benchmark.
 
+use std::process::ExitCode;
 use std::{env, fs, io};
 
 use crate::results::Results;
@@ -17,4 +18,19 @@ pub fn publish(results: &Results) -> io::Result<()> {
     };
     let json = serde_json::to_string_pretty(results)?;
     fs::write(path, json)
+}
+
+/// Publishes results, and returns the status of the benchmark's process: a failure if a target is missed.
+///
+/// # Panics
+///
+/// When the file cannot be written.
+#[must_use]
+pub fn end(results: &Results) -> ExitCode {
+    publish(results).expect("a file that can be written");
+    if results.has_missed() {
+        println!("FAILED: a target is missed");
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
 }

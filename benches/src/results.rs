@@ -142,6 +142,15 @@ impl Column {
     }
 }
 
+impl Table {
+    /// Hides the quartiles of all columns.
+    pub fn hide_spread(&mut self) {
+        for column in &mut self.columns {
+            column.has_spread = false;
+        }
+    }
+}
+
 impl Target {
     /// Compares the figure with the most that it may be, both rounded to three digits after the
     /// point, so that the noise of the last bits decides nothing.
@@ -170,5 +179,12 @@ impl Results {
             left_out: Vec::new(),
             raw: Value::Null,
         }
+    }
+
+    /// Returns whether a figure is above the most that it may be.
+    #[must_use]
+    pub fn has_missed(&self) -> bool {
+        let mut targets = self.targets.iter();
+        targets.any(|target| target.verdict() == Verdict::Missed)
     }
 }

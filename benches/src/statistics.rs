@@ -62,6 +62,12 @@ pub fn quantile(values: &[f64], part: f64) -> Option<f64> {
     sorted.get(at).copied()
 }
 
+/// Returns the value in the middle; not a number without values.
+#[must_use]
+pub fn median(values: &[f64]) -> f64 {
+    quantile(values, 0.5).unwrap_or(f64::NAN)
+}
+
 /// Returns the ratios of values that were measured in the same rounds, one after the other. A round
 /// in which one of both is missing has none.
 #[must_use]

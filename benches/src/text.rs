@@ -15,7 +15,9 @@ pub fn results(results: &Results, level: usize) -> String {
     for note in &results.notes {
         add(&mut text, format_args!("* {note}\n"));
     }
-    for table in &results.tables {
+    // Nothing of some tables could be measured.
+    let tables = results.tables.iter().filter(|table| !table.rows.is_empty());
+    for table in tables {
         let heading = "#".repeat(level);
         add(&mut text, format_args!("\n{heading} {}\n\n", table.title));
         text.push_str(&self::table(table));

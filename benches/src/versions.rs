@@ -3,8 +3,10 @@
 /// The versions of all packages of this workspace.
 const LOCK: &str = include_str!("../../Cargo.lock");
 
-/// Returns the version of a package; an empty text for one that is not in this workspace.
-pub(crate) fn of(package: &str) -> &'static str {
+/// Returns the version of a package; an empty text for one that is not in this workspace. Of a package
+/// with several versions it is the first one.
+#[must_use]
+pub fn of(package: &str) -> &'static str {
     let line = format!("name = \"{package}\"");
     let mut lines = LOCK.lines().skip_while(|found| *found != line);
     let version = lines

@@ -16,8 +16,8 @@
 //! another process. All clients run at the same time, so the noise of the machine affects all of
 //! them. The process fails if a Trunkline channel does not meet the requirements.
 //!
-//! Arguments: `--only bystanders`, `--only deadlines` or `--only leaks` runs one trial. Without `--bench`, the trials
-//! are short.
+//! Arguments: `--only bystanders`, `--only deadlines` or `--only leaks` runs one trial. `--json FILE` writes all
+//! figures. Without `--bench`, the trials are short.
 
 mod contestant;
 mod outcome;
@@ -33,11 +33,16 @@ mod deadlines;
 mod leaks;
 
 mod client;
+mod findings;
 mod process;
 mod verdict;
 
 use std::env;
 use std::process::ExitCode;
+
+use trunkline_benches::publish::publish;
+
+use crate::findings::Findings;
 
 fn main() -> ExitCode {
     if let Some(role) = process::role() {
@@ -52,21 +57,22 @@ fn main() -> ExitCode {
     let is_wanted = |name: &str| only.as_deref().is_none_or(|only| only == name);
     // `cargo test` does not pass `--bench`. Then only check that everything works.
     let is_long = has("--bench") && !has("--test");
-    let mut faults = Vec::new();
+    let mut findings = Findings::new();
     if is_wanted(bystanders::NAME) {
         let seconds = if is_long { 30 } else { 3 };
-        faults.extend(verdict::bystanders(seconds));
+        verdict::bystanders(seconds, &mut findings);
     }
     if is_wanted(deadlines::NAME) {
         let calls = if is_long { 3_000 } else { 100 };
-        faults.extend(verdict::deadlines(calls));
+        verdict::deadlines(calls, &mut findings);
     }
     if is_wanted(leaks::NAME) {
         let calls = if is_long { 100_000 } else { 2_000 };
-        faults.extend(verdict::leaks(calls));
+        verdict::leaks(calls, &mut findings);
     }
-    for fault in &faults {
+    publish(&findings.results).expect("a file that can be written");
+    for fault in &findings.faults {
         println!("FAILED: {fault}");
     }
-    ExitCode::from(u8::from(!faults.is_empty()))
+    ExitCode::from(u8::from(!findings.faults.is_empty()))
 }

@@ -1,10 +1,11 @@
-//! Runs the trials, prints their results, and decides whether they meet the requirements.
+//! Runs the trials, and compares their results with the requirements.
 
 use std::time::Duration;
 
 use crate::bystanders::{self, BAD, GOOD};
 use crate::contestant::{self, Contestant, TRUNKLINE};
 use crate::deadlines::{self, Answer, BY_TONIC, TIMEOUT};
+use crate::findings::Findings;
 use crate::leaks::{self, AFTER, BEFORE, HELD, KEPT, LOST, MEMORY};
 use crate::outcome::{OK, Outcome};
 use crate::process::{Results, trial};
@@ -17,136 +18,183 @@ const PRINTED: usize = 3;
 /// so much metadata is not repeated after a GOAWAY with ENHANCE_YOUR_CALM.
 const MOST_LOST: u64 = 1;
 
-/// Runs the trial of bystanders. Returns what is not as required.
+/// Runs the trial of bystanders.
 ///
 /// No bystander may fail where no connection was lost. At servers that announce their limit, no more
 /// may fail than with tonic's channel. At others, a bad call may cost one connection, as with tonic's:
 /// how many calls are under way there is chance.
-pub(crate) fn bystanders(seconds: usize) -> Vec<String> {
-    let mut faults = Vec::new();
+pub(crate) fn bystanders(seconds: usize, findings: &mut Findings) {
     for kind in [Kind::Announcing, Kind::Silent] {
         let time = Duration::from_secs(seconds as u64);
         let results = trial(bystanders::NAME, seconds, &contestant::ALL, kind, time);
-        print_bystanders(kind, seconds, &results);
-        let tonic = results.iter().find(|one| one.is_tonic()).expect("tonic");
-        let with_tonic = failed(&tonic.of(GOOD));
-        for result in results.iter().filter(|one| !one.is_tonic()) {
-            let (name, failed) = (result.contestant.name(), failed(&result.of(GOOD)));
-            let (lost, bad) = (result.lost, result.of(BAD));
-            if lost == 0 && failed > 0 {
-                faults.push(format!(
-                    "{name}: {failed} failed, and no connection was lost"
-                ));
-            }
-            if kind == Kind::Announcing && failed > with_tonic {
-                faults.push(format!("{name}: {failed} failed; with tonic {with_tonic}"));
-            }
-            if lost > MOST_LOST * bad.all() {
-                let calls = bad.all();
-                faults.push(format!("{name}: {calls} calls cost {lost} connections"));
-            }
-            if bad.all() == 0 || bad.of(OK) > 0 {
-                let codes = bad.codes();
-                faults.push(format!("{name}: the bad calls ended with {codes:?}"));
-            }
+        let limit = match kind {
+            Kind::Silent => "do not announce",
+            _ => "announce",
+        };
+        let servers = format!("servers that {limit} their limit of headers");
+        let rows = results.iter().map(|result| {
+            let (good, bad) = (result.of(GOOD), result.of(BAD));
+            let counts = vec![good.all(), failed(&good), bad.all(), result.lost];
+            (result.contestant, counts)
+        });
+        findings.add_table(
+            format!("Bystanders, {seconds} s, three {servers}"),
+            &[
+                "bystanders",
+                "of them failed",
+                "bad calls",
+                "connections lost",
+            ],
+            rows.collect(),
+        );
+        let codes = results.iter().map(|result| {
+            let codes = result.of(BAD).codes();
+            format!("{} {codes}", result.contestant.name())
+        });
+        let codes: Vec<String> = codes.collect();
+        findings.results.notes.push(format!(
+            "how the bad calls ended at {servers}: {}",
+            codes.join("; ")
+        ));
+        require_of_bystanders(&results, kind, &servers, findings);
+        for result in &results {
+            result.print_failures(GOOD);
+            result.print_failures(BAD);
         }
     }
-    faults
 }
 
-fn print_bystanders(kind: Kind, seconds: usize, results: &[Results]) {
-    let limit = match kind {
-        Kind::Silent => "do not announce",
-        _ => "announce",
-    };
-    println!("\nBystanders, {seconds} s, three servers that {limit} their limit of headers\n");
-    println!("| client | bystanders | of them failed | connections lost | bad calls |");
-    println!("|---|---|---|---|---|");
-    for result in results {
-        let (good, bad) = (result.of(GOOD), result.of(BAD));
-        let (name, all, failed) = (result.contestant.name(), good.all(), failed(&good));
-        let (lost, codes) = (result.lost, bad.codes());
-        println!("| {name} | {all} | {failed} | {lost} | {codes} |");
-    }
-    println!();
-    for result in results {
-        result.print_failures(GOOD);
-        result.print_failures(BAD);
+fn require_of_bystanders(results: &[Results], kind: Kind, servers: &str, findings: &mut Findings) {
+    let tonic = results.iter().find(|one| one.is_tonic()).expect("tonic");
+    let with_tonic = failed(&tonic.of(GOOD));
+    for result in results.iter().filter(|one| !one.is_tonic()) {
+        let (name, failed) = (result.contestant.name(), failed(&result.of(GOOD)));
+        let (lost, bad) = (result.lost, result.of(BAD));
+        if lost == 0 && failed > 0 {
+            let fault = format!("{name}: {failed} failed, and no connection was lost");
+            findings.faults.push(fault);
+        }
+        if kind == Kind::Announcing {
+            let what = format!("bystanders that fail, {name}: {servers}");
+            findings.require(what, "tonic", failed, with_tonic);
+        }
+        let what = format!(
+            "connections that {} bad calls cost, {name}: {servers}",
+            bad.all()
+        );
+        findings.require(what, "", lost, MOST_LOST * bad.all());
+        if bad.all() == 0 || bad.of(OK) > 0 {
+            let codes = bad.codes();
+            let fault = format!("{name}: the bad calls ended with {codes:?}");
+            findings.faults.push(fault);
+        }
     }
 }
 
-/// Runs the trial of deadlines. Returns what is not as required: each call must end with
-/// `DEADLINE_EXCEEDED`.
-pub(crate) fn deadlines(calls: usize) -> Vec<String> {
-    let mut faults = Vec::new();
+/// Runs the trial of deadlines: each call must end with `DEADLINE_EXCEEDED`.
+pub(crate) fn deadlines(calls: usize, findings: &mut Findings) {
     let time = Duration::from_secs(120);
     let results = trial(deadlines::NAME, calls, &TRUNKLINE, Kind::Late, time);
     let answers = Answer::ALL.into_iter().map(Answer::name);
     let kinds: Vec<&str> = answers.chain([BY_TONIC]).collect();
-    println!("\nDeadlines: {calls} calls of each kind, with {TIMEOUT:?}\n");
-    println!("| client | {} |", kinds.join(" | "));
-    println!("|---|{}", "---|".repeat(kinds.len()));
-    for result in &results {
-        let name = result.contestant.name();
-        let cells: Vec<String> = kinds.iter().map(|kind| result.of(kind).codes()).collect();
-        println!("| {name} | {} |", cells.join(" | "));
-    }
+    let exceeded = |outcome: &Outcome| outcome.of("DeadlineExceeded");
+    let rows = results.iter().map(|result| {
+        let counts = kinds.iter().map(|kind| exceeded(&result.of(kind)));
+        (result.contestant, counts.collect())
+    });
+    findings.add_table(
+        format!(
+            "Deadlines: {calls} calls of each kind with {TIMEOUT:?}, of which DEADLINE_EXCEEDED"
+        ),
+        &kinds,
+        rows.collect(),
+    );
     for result in &results {
         for kind in &kinds {
-            let (name, outcome) = (result.contestant.name(), result.of(kind));
-            let exceeded = outcome.of("DeadlineExceeded");
-            if exceeded != calls as u64 {
+            let outcome = result.of(kind);
+            let others = (calls as u64).saturating_sub(exceeded(&outcome));
+            let name = result.contestant.name();
+            if others > 0 || outcome.all() != calls as u64 {
                 let all = outcome.codes();
-                faults.push(format!("{name}, {kind}: {all} of {calls} calls"));
+                findings
+                    .faults
+                    .push(format!("{name}, {kind}: {all} of {calls} calls"));
                 result.print_failures(kind);
             }
         }
+        let all: u64 = kinds.iter().map(|kind| exceeded(&result.of(kind))).sum();
+        let others = ((calls * kinds.len()) as u64).saturating_sub(all);
+        let name = result.contestant.name();
+        let what = format!("calls past their deadline that end otherwise, {name}");
+        findings.require(what, "", others, 0);
     }
-    faults
 }
 
 /// How much more memory the process may hold after the trial of leaks, in KiB. Allocators keep some.
 const MORE_MEMORY: u64 = 8 * 1024;
 
-/// Runs the trial of leaks. Returns what is not as required: nothing may be left, no connection may be
-/// lost while calls are dropped, and all calls that are not dropped must succeed.
-pub(crate) fn leaks(calls: usize) -> Vec<String> {
-    let mut faults = Vec::new();
+/// Runs the trial of leaks: nothing may be left, no connection may be lost while calls are dropped, and
+/// all calls that are not dropped must succeed.
+pub(crate) fn leaks(calls: usize, findings: &mut Findings) {
     let time = Duration::from_secs(180);
     let results = trial(leaks::NAME, calls, &TRUNKLINE, Kind::Announcing, time);
-    println!(
-        "\nLeaks: {calls} calls, one in three dropped; then {} reconnects\n",
-        calls / 10
+    let held = |result: &Results, kind: &str| {
+        let outcome = result.of(kind);
+        (outcome.of(BEFORE), outcome.of(AFTER))
+    };
+    let mut columns = vec!["other calls".to_owned(), "connections lost".to_owned()];
+    columns.extend(
+        HELD.iter()
+            .flat_map(|kind| [kind.to_string(), format!("{kind} after it")]),
     );
-    println!("| client | other calls | lost | {} |", HELD.join(" | "));
-    println!("|---|---|---|{}", "---|".repeat(HELD.len()));
+    let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+    let rows = results.iter().map(|result| {
+        let mut counts = vec![result.of(KEPT).of(OK), result.of(LOST).of(AFTER)];
+        counts.extend(
+            HELD.iter()
+                .flat_map(|kind| <[u64; 2]>::from(held(result, kind))),
+        );
+        (result.contestant, counts)
+    });
+    findings.add_table(
+        format!(
+            "Leaks: {calls} calls, one in three dropped; then {} reconnects",
+            calls / 10
+        ),
+        &columns,
+        rows.collect(),
+    );
     for result in &results {
         let (name, kept) = (result.contestant.name(), result.of(KEPT));
-        let lost = result.of(LOST).of(AFTER);
-        let held = HELD.map(|kind| (result.of(kind).of(BEFORE), result.of(kind).of(AFTER)));
-        let cells = held.map(|(before, after)| format!("{before}, then {after}"));
-        println!(
-            "| {name} | {} | {lost} | {} |",
-            kept.codes(),
-            cells.join(" | ")
+        if kept.all() == 0 {
+            findings.faults.push(format!("{name}: no other calls"));
+        }
+        findings.require(
+            format!("other calls that fail, {name}"),
+            "",
+            failed(&kept),
+            0,
         );
-        if kept.all() == 0 || failed(&kept) > 0 {
-            faults.push(format!("{name}: {}", kept.codes()));
-        }
-        if lost > 0 {
-            faults.push(format!("{name}: {lost} connections were lost"));
-        }
-        for (kind, (before, after)) in HELD.into_iter().zip(held) {
+        let lost = result.of(LOST).of(AFTER);
+        findings.require(
+            format!("connections lost by dropped calls, {name}"),
+            "",
+            lost,
+            0,
+        );
+        for kind in HELD {
+            let (before, after) = held(result, kind);
             let more = if kind == MEMORY { MORE_MEMORY } else { 0 };
-            if after > before + more {
-                faults.push(format!("{name}: {before} {kind} before, {after} after"));
-            }
+            let grown = after.saturating_sub(before);
+            findings.require(
+                format!("{kind} more after dropped calls, {name}"),
+                "",
+                grown,
+                more,
+            );
         }
-    }
-    for result in &results {
         result.print_failures(KEPT);
     }
-    faults
 }
 
 fn failed(outcome: &Outcome) -> u64 {

@@ -4,7 +4,8 @@
 //! The update is measured with whole processes. One control plane (go-control-plane) sends it to a client of ours and
 //! to grpc-go's at the same time, and both keep a connection to each of 3,000 addresses of one process. What counts is
 //! the CPU time of the two clients, so other work on the machine disturbs both alike. Only the ratio is judged.
-//! Without `--bench`, as `cargo test` runs it, only the part without other processes runs, once.
+//! `--json FILE` writes all figures; all processes are started again three times. Without `--bench`, as
+//! `cargo test` runs it, only the part without other processes runs, once.
 
 mod client;
 mod cpu;
@@ -15,58 +16,88 @@ mod updates;
 
 use std::env;
 use std::process::ExitCode;
-use std::time::Duration;
+
+use trunkline_benches::contest::Contest;
+use trunkline_benches::publish;
+use trunkline_benches::results::Side;
+use trunkline_benches::runs::{self, Run, is_whole};
 
 /// The endpoints, of which one changes with each update.
 const ENDPOINTS: usize = 3_000;
 
-/// How often the ratio is measured; the median counts.
+/// How often the ratio is measured in a run.
 const ROUNDS: usize = 3;
 
 /// The updates of a round.
 const UPDATES: usize = 20;
 
+const OURS: &str = "trunkline";
+const GO: &str = "grpc-go";
+const SIDES: [(&str, Side); 2] = [(OURS, Side::Ours), (GO, Side::Peer)];
+
+/// What is measured.
+const UPDATE: &str = "CPU time of an update";
+const ONE_CHANGED: &str = "one endpoint of 3,000 replaced";
+const UNCHANGED: &str = "CPU time of an unchanged response";
+const MEGABYTE: &str = "1 MB of endpoints";
+
 /// The most that an update may cost, as a fraction of grpc-go's.
 const OF_GO: f64 = 0.2;
 
-/// The most that endpoints of 1 MB may cost that have not changed.
-const UNCHANGED: Duration = Duration::from_millis(1);
+/// The most that endpoints of 1 MB may cost that have not changed, in milliseconds.
+const MOST_UNCHANGED: f64 = 1.0;
 
 fn main() -> ExitCode {
     if env::var_os(client::ROLE).is_some() {
         client::run();
         return ExitCode::SUCCESS;
     }
-    let is_whole = env::args().any(|arg| arg == "--bench");
-    let cost = unchanged::measure(if is_whole { 101 } else { 1 });
-    println!("1 MB of unchanged endpoints: {cost:.1?} of CPU (at most {UNCHANGED:?})");
-    if !is_whole {
+    let run = runs::measure(measure);
+    let mut results = run.results("xds");
+    results.notes.push(format!(
+        "{} separate runs of {ROUNDS} rounds of {UPDATES} updates",
+        runs::RUNS
+    ));
+    let (update, unchanged) = (run.contest(UPDATE), run.contest(UNCHANGED));
+    let title = "CPU time of an update, as a ratio to grpc-go's (in brackets: its time)";
+    results.tables.extend([
+        update.table_of_ratios(title, GO, "ms"),
+        update.table_of_figures("CPU time of an update, in milliseconds", 1),
+        unchanged.table_of_figures("CPU time of an unchanged response, in milliseconds", 3),
+    ]);
+    if is_whole() {
         // A run of `cargo test` measures too little to judge times.
-        return ExitCode::SUCCESS;
+        results.targets = vec![
+            update.target_of_ratio(ONE_CHANGED, OURS, GO, OF_GO),
+            unchanged.target(MEGABYTE, OURS, MOST_UNCHANGED),
+        ];
     }
-    let mut is_met = cost < UNCHANGED;
-    match program::build() {
-        Err(why) => println!("grpc-go is left out: {why}"),
+    publish::end(&results)
+}
+
+fn measure() -> Run {
+    let mut unchanged = Contest::new(UNCHANGED, &SIDES[..1]);
+    let times = unchanged::measure(if is_whole() { 101 } else { 1 });
+    unchanged.add(MEGABYTE, vec![times]);
+    let mut update = Contest::new(UPDATE, &SIDES);
+    let mut left_out = Vec::new();
+    let program = if is_whole() {
+        program::build()
+    } else {
+        Err("this is a short run".to_owned())
+    };
+    match program {
         Ok(program) => {
-            let mut ratios = Vec::new();
-            for costs in updates::measure(&program, ENDPOINTS, ROUNDS, UPDATES) {
-                let ratio = costs.own.as_secs_f64() / costs.theirs.as_secs_f64();
-                println!(
-                    "one of {ENDPOINTS} endpoints changed: {:.2?} of CPU an update, grpc-go {:.2?}: {ratio:.3}",
-                    costs.own, costs.theirs
-                );
-                ratios.push(ratio);
-            }
-            ratios.sort_by(f64::total_cmp);
-            let ratio = ratios[ratios.len() / 2];
-            println!("of grpc-go's: {ratio:.3} (at most {OF_GO})");
-            is_met &= ratio <= OF_GO;
+            let costs = updates::measure(&program, ENDPOINTS, ROUNDS, UPDATES);
+            update.add(ONE_CHANGED, costs);
+        }
+        Err(why) => {
+            left_out.push(format!("{GO}: {why}"));
+            update.add(ONE_CHANGED, vec![Vec::new(), Vec::new()]);
         }
     }
-    if is_met {
-        ExitCode::SUCCESS
-    } else {
-        println!("FAILED");
-        ExitCode::FAILURE
+    Run {
+        contests: vec![update, unchanged],
+        left_out,
     }
 }

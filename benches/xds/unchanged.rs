@@ -2,13 +2,13 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use prost::Message;
-use rustix::time::{ClockId, clock_gettime};
 use trunkline::xds::core::ads::{AdsClient, AdsOutput, StreamId, read_response};
 use trunkline::xds::core::{Bootstrap, Decoder, ResourceType, ServerConfig};
+use trunkline_benches::clock::nanoseconds;
 use trunkline_benches::policies::now;
 use trunkline_sim::control_plane::proto::TypeUrl;
 use trunkline_sim::control_plane::proto::envoy::config::core::v3::Node;
@@ -18,9 +18,9 @@ use trunkline_sim::control_plane::resources;
 /// The endpoints of a response of 1 MB.
 const ENDPOINTS: u16 = 50_000;
 
-/// Returns the median of the CPU time in which a client handles the message of a stream, from its bytes to the
-/// request that acknowledges it.
-pub(crate) fn measure(times: usize) -> Duration {
+/// Returns the CPU times in which a client handles the message of a stream, from its bytes to the request that
+/// acknowledges it, in milliseconds.
+pub(crate) fn measure(times: usize) -> Vec<f64> {
     let now = now();
     let server = ServerConfig::insecure("dns:///plane:18000");
     let bootstrap = Arc::new(Bootstrap::new(server));
@@ -36,18 +36,14 @@ pub(crate) fn measure(times: usize) -> Duration {
     let stream = stream.expect("a stream");
     let deliveries = handle(&mut client, stream, &message("0"), now);
     assert_eq!(deliveries, 1, "the first response is new");
-    let mut costs: Vec<Duration> = (1..=times)
-        .map(|version| {
-            let message = message(&version.to_string());
-            let start = cpu_time();
-            let deliveries = handle(&mut client, stream, &message, now);
-            let cost = cpu_time() - start;
-            assert_eq!(deliveries, 0, "nothing has changed");
-            cost
-        })
-        .collect();
-    costs.sort();
-    costs[costs.len() / 2]
+    let costs = (1..=times).map(|version| {
+        let message = message(&version.to_string());
+        let mut deliveries = None;
+        let cost = nanoseconds(|| deliveries = Some(handle(&mut client, stream, &message, now)));
+        assert_eq!(deliveries, Some(0), "nothing has changed");
+        cost / 1e6
+    });
+    costs.collect()
 }
 
 /// Handles a message, and returns how many deliveries follow from it.
@@ -77,10 +73,4 @@ fn message(version: &str) -> Bytes {
     let message = response.encode_to_vec();
     assert!(message.len() > 1_000_000, "{} bytes", message.len());
     message.into()
-}
-
-/// Returns the CPU time of this thread.
-fn cpu_time() -> Duration {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    Duration::try_from(time).expect("a time since the start")
 }

@@ -1,5 +1,6 @@
 //! `bench`: runs the benchmarks and the comparisons with peers.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::bench::{self, Options, Peers};
@@ -32,22 +33,32 @@ fn run(context: &Context, args: &[String]) -> Result<(), Failure> {
     };
     let folder = context.metadata()?.target.join("bench");
     create(&folder)?;
-    let mut written = Vec::new();
+    let (mut written, mut failed) = (Vec::new(), Vec::new());
     for target in chosen {
         let file = bench::reports(target).then(|| folder.join(format!("{}.json", target.name)));
-        one(context, target, &options, file.as_deref())?;
-        written.extend(file);
+        if let Some(file) = &file {
+            remove(file)?;
+        }
+        // A benchmark that misses a target fails, and its figures are written all the same.
+        if let Err(failure) = one(context, target, &options, file.as_deref()) {
+            println!("{}: {}", target.name, failure.what);
+            failed.push(target.name.as_str());
+        }
+        written.extend(file.filter(|file| file.is_file()));
     }
     if let Some(file) = &options.json {
         bench::merge(&written, file)?;
     }
-    if options.writes_docs {
-        return context
+    if options.writes_docs && !written.is_empty() {
+        context
             .run("cargo run --locked --quiet -p trunkline-benches --bin page --")
             .args(&written)
-            .attached();
+            .attached()?;
     }
-    Ok(())
+    if failed.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::new(format!("failed: {}", failed.join(", "))))
 }
 
 /// Runs a benchmark, which writes its figures to `file` if there is one.
@@ -80,6 +91,17 @@ fn one(
         }
     }
     run.args(&options.rest).attached()
+}
+
+/// Removes the figures of an earlier run, so that they are never taken for those of this one.
+fn remove(file: &Path) -> Result<(), Failure> {
+    match std::fs::remove_file(file) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(Failure::new(format!(
+            "cannot remove {}: {error}",
+            file.display()
+        ))),
+        _ => Ok(()),
+    }
 }
 
 fn create(folder: &PathBuf) -> Result<(), Failure> {
