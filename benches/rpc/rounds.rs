@@ -12,7 +12,7 @@ use crate::samples::Samples;
 
 /// How long a round of CPU may take. A client that waits 40 ms a call for a delayed
 /// acknowledgement makes fewer calls: what it costs a call is known from them too.
-const ROUND: Duration = Duration::from_secs(1);
+const ROUND: Duration = Duration::from_millis(300);
 /// The least calls of a round.
 const FEW: usize = 20;
 
@@ -45,7 +45,9 @@ impl Field {
             .iter()
             .map(|case| Samples::new(*case, count, self.size.rounds))
             .collect();
-        for _ in 0..self.size.generations {
+        for generation in 1..=self.size.generations {
+            let of = self.size.generations;
+            eprintln!("run {generation} of {of}: {} cases", cases.len());
             self.generation(&mut samples);
         }
         samples
