@@ -198,6 +198,10 @@ impl Methods {
     }
 
     pub(crate) fn get(&self, path: &str) -> Option<&MethodConfig> {
+        // Most configs have none, and calls look here.
+        if self.by_path.is_empty() {
+            return None;
+        }
         let service = path.rfind('/').map_or("", |slash| &path[..=slash]);
         [path, service, ""]
             .into_iter()
