@@ -159,26 +159,26 @@ impl Connection {
                 (UnsentBody::Upload(handle), Some(Box::pin(upload)), reader)
             }
         };
-        let request = UnsentRequest::new(head, body);
         let state = Arc::clone(&self.state);
         let response = if state.admission.try_admit() {
             let has_company = state.admission.open() > 1;
             if has_company {
                 state.lone_calls.handle_company();
             }
-            let is_alone = !has_company && request.is_short() && state.lone_calls.begin();
+            let is_alone = !has_company && body.is_short() && state.lone_calls.begin();
             let turn = is_alone.then(|| self.turns.try_take()).flatten();
             if is_alone {
                 state.lone_calls.free();
             }
             // A clone has no pending request of its own, so it is always ready.
             let send = self.send.clone();
-            let response = ResponseHead::sent(request, send, state, is_alone)?;
+            let response = ResponseHead::sent(head, body, send, state, is_alone)?;
             if let Some(turn) = turn {
                 turn.poll(&self.state);
             }
             response
         } else {
+            let request = UnsentRequest { head, body };
             ResponseHead::queued(queue(request), state)
         };
         Ok(Sent {

@@ -35,21 +35,17 @@ pub(crate) enum UnsentBody {
     Upload(UploadHandle),
 }
 
-impl UnsentRequest {
-    pub(crate) fn new(head: Request<()>, body: UnsentBody) -> Self {
-        Self { head, body }
-    }
-
-    /// Returns true if the request is complete, and not long.
+impl UnsentBody {
+    /// Returns true if the body is complete, and not long.
     pub(crate) fn is_short(&self) -> bool {
-        match &self.body {
-            UnsentBody::Whole(data, _) => {
-                data.as_ref().is_none_or(|data| data.len() <= SHORT_REQUEST)
-            }
-            UnsentBody::Upload(_) => false,
+        match self {
+            Self::Whole(data, _) => data.as_ref().is_none_or(|data| data.len() <= SHORT_REQUEST),
+            Self::Upload(_) => false,
         }
     }
+}
 
+impl UnsentRequest {
     /// Returns why the upload gave the attempt up, if it did.
     fn failure(&self) -> Option<&Status> {
         match &self.body {

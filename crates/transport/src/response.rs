@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use h2::client::{ResponseFuture, SendRequest};
 use h2::{RecvStream, SendStream};
-use http::{HeaderMap, Response};
+use http::{HeaderMap, Request, Response};
 use trunkline_runtime::PeerAddr;
 use trunkline_status::Status;
 
@@ -102,17 +102,18 @@ fn is_too_large(
 
 /// Hands a request to HTTP/2. It was admitted.
 fn hand_over(
-    request: UnsentRequest,
+    head: Request<()>,
+    body: UnsentBody,
     mut send: SendRequest<Bytes>,
     state: &ConnectionState,
 ) -> Result<(ResponseFuture, RequestSide), CallError> {
-    let no_body = matches!(request.body, UnsentBody::Whole(None, _));
-    let sent = send.send_request(request.head, no_body);
+    let no_body = matches!(body, UnsentBody::Whole(None, _));
+    let sent = send.send_request(head, no_body);
     let (response, mut stream) = sent.map_err(|error| {
         state.admission.close(1);
         CallError::not_sent(&error, state)
     })?;
-    let request = match request.body {
+    let request = match body {
         UnsentBody::Whole(None, _) => RequestSide::Sent(Handed::default(), None),
         UnsentBody::Whole(Some(data), listener) => {
             let is_short = data.len() <= SHORT_REQUEST;
@@ -153,12 +154,13 @@ enum AttemptStage {
 impl ResponseHead {
     /// Sends a request that was admitted.
     pub(crate) fn sent(
-        request: UnsentRequest,
+        head: Request<()>,
+        body: UnsentBody,
         send: SendRequest<Bytes>,
         state: Arc<ConnectionState>,
         is_alone: bool,
     ) -> Result<Self, CallError> {
-        let sent = hand_over(request, send, &state);
+        let sent = hand_over(head, body, send, &state);
         if sent.is_err() && is_alone {
             state.lone_calls.end(None);
         }
@@ -268,7 +270,8 @@ impl ResponseHead {
             } = admitted;
             self.stage = AttemptStage::Ended;
             self.state = state;
-            let (response, request) = hand_over(request, send, &self.state)?;
+            let UnsentRequest { head, body } = request;
+            let (response, request) = hand_over(head, body, send, &self.state)?;
             self.stage = AttemptStage::Sent(response);
             self.request = request;
         }
