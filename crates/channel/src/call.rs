@@ -24,6 +24,7 @@ mod in_progress;
 mod hedges;
 mod sequence;
 
+use std::convert::Infallible;
 use std::error::Error;
 use std::future::Future;
 use std::sync::Arc;
@@ -44,21 +45,22 @@ use crate::handle::Handle;
 pub(crate) fn call<B>(
     handle: Arc<Handle>,
     request: Request<B>,
-) -> impl Future<Output = Response<Body>> + Send
+) -> impl Future<Output = Result<Response<Body>, Infallible>> + Send
 where
     B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let (head, body) = request.into_parts();
-    let mut request = CallRequest::new(head);
+    let (uri, mut request) = CallRequest::new(head);
     async move {
-        let mut call = match Call::new(&handle, &mut request) {
-            Ok(call) => call,
-            Err(status) => return trailers_only(&status),
+        let path = match Call::prepare(&handle, &uri) {
+            Ok(path) => path,
+            Err(status) => return Ok(trailers_only(&status)),
         };
+        let mut call = Call::new(&handle, &uri, path, &mut request);
         // Two steps, so that the future has no place for the response while it reads a refusal.
         let no_response = match sequence::run(&mut call, body).await {
-            Ok(response) => return response,
+            Ok(response) => return Ok(response),
             Err(no_response) => no_response,
         };
         let status = match no_response {
@@ -70,7 +72,7 @@ where
         if let Some(peer) = call.answered_by {
             response.extensions_mut().insert(*peer);
         }
-        response
+        Ok(response)
     }
 }
 

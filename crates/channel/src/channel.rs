@@ -334,7 +334,7 @@ where
 /// before it is ready cancels the call.
 #[must_use = "a call is not made unless its future is polled"]
 pub struct ResponseFuture {
-    call: Pin<Box<dyn Future<Output = Response<Body>> + Send>>,
+    call: Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>,
 }
 
 impl ResponseFuture {
@@ -353,7 +353,7 @@ impl Future for ResponseFuture {
     type Output = Result<Response<Body>, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.call.as_mut().poll(cx).map(Ok)
+        self.call.as_mut().poll(cx)
     }
 }
 

@@ -122,8 +122,11 @@ impl Future for CallAttempt {
     type Output = Result<Response<Incoming>, CallError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if self.in_line.is_none() {
+            return Pin::new(&mut self.response).poll(cx);
+        }
         let poll = Pin::new(&mut self.response).poll(cx);
-        if self.in_line.is_some() && !self.response.is_in_line() {
+        if !self.response.is_in_line() {
             // The request may also have failed on its way out of the line.
             if let Some(in_line) = self.in_line.take().filter(|_| self.response.is_sent()) {
                 self.set_sent(in_line.sent_on.get());

@@ -1,12 +1,12 @@
 //! Deadlines of calls.
 
 use std::fmt;
-use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::future::Future;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue};
 use trunkline_status::{Code, Status};
 
 use crate::call_timer::DeadlinePlace;
@@ -77,10 +77,13 @@ impl Deadline {
 
     /// Returns the status of a call whose deadline passed while it was `doing` something.
     pub(crate) fn status(&self, doing: &str) -> Status {
-        Status::deadline_exceeded(format!(
-            "deadline of {:?} exceeded while {doing}",
-            self.timeout
-        ))
+        self.passed().status(doing)
+    }
+
+    fn passed(&self) -> DeadlinePassed {
+        DeadlinePassed {
+            timeout: self.timeout,
+        }
     }
 }
 
@@ -98,36 +101,64 @@ pub(crate) async fn bounded<T>(
     doing: impl Fn() -> String,
     future: impl Future<Output = T>,
 ) -> Result<T, Status> {
-    within(deadline, future)
+    within(deadline, pin!(future))
         .await
-        .map_err(|deadline| deadline.status(&doing()))
+        .map_err(|passed| passed.status(&doing()))
 }
 
-/// Waits for `future`, but no longer than the deadline, which it returns when that has passed.
-pub(crate) async fn within<T>(
+/// Waits for `future`, but no longer than the deadline.
+pub(crate) fn within<F: Future + Unpin>(
     deadline: &mut Option<Deadline>,
-    future: impl Future<Output = T>,
-) -> Result<T, &mut Deadline> {
-    let mut future = pin!(future);
-    let Some(deadline) = deadline else {
-        return Ok(future.await);
-    };
-    poll_fn(|cx| match future.as_mut().poll(cx) {
-        Poll::Ready(value) => Poll::Ready(Ok(value)),
-        Poll::Pending => deadline.poll_passed(cx).map(|()| Err(())),
-    })
-    .await
-    .map_err(|()| deadline)
+    future: F,
+) -> Within<'_, F> {
+    Within { deadline, future }
 }
 
-/// Parses `grpc-timeout`: up to eight digits and a unit. Returns `None` for an invalid value, which
+/// Waits for a future, but no longer than a deadline.
+///
+/// It is no `async` function, because that would move the output of every call once more.
+#[must_use = "futures do nothing unless polled"]
+pub(crate) struct Within<'a, F> {
+    deadline: &'a mut Option<Deadline>,
+    future: F,
+}
+
+impl<F: Future + Unpin> Future for Within<'_, F> {
+    type Output = Result<F::Output, DeadlinePassed>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        if let Poll::Ready(output) = Pin::new(&mut this.future).poll(cx) {
+            return Poll::Ready(Ok(output));
+        }
+        let Some(deadline) = this.deadline else {
+            return Poll::Pending;
+        };
+        deadline.poll_passed(cx).map(|()| Err(deadline.passed()))
+    }
+}
+
+/// A deadline that has passed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DeadlinePassed {
+    timeout: Duration,
+}
+
+impl DeadlinePassed {
+    /// Returns the status of a call whose deadline passed while it was `doing` something.
+    pub(crate) fn status(self, doing: &str) -> Status {
+        Status::deadline_exceeded(format!(
+            "deadline of {:?} exceeded while {doing}",
+            self.timeout
+        ))
+    }
+}
+
+/// Parses a `grpc-timeout`: up to eight digits and a unit. Returns `None` for an invalid value, which
 /// the server rejects.
 ///
 /// Source: [gRPC over HTTP/2, Requests](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#requests).
-pub(crate) fn parse_grpc_timeout(headers: &HeaderMap) -> Option<Duration> {
-    // A look at each name costs less than a hash of this one: few calls have many headers.
-    let mut fields = headers.iter();
-    let (_, value) = fields.find(|(name, _)| **name == GRPC_TIMEOUT)?;
+pub(crate) fn parse_grpc_timeout(value: &HeaderValue) -> Option<Duration> {
     let [digits @ .., unit] = value.as_bytes() else {
         return None;
     };
@@ -214,9 +245,8 @@ mod tests {
     }
 
     fn check(text: &str, expected: Option<Duration>) {
-        let mut headers = HeaderMap::new();
-        headers.insert("grpc-timeout", text.parse().expect("a header value"));
-        assert_eq!(parse_grpc_timeout(&headers), expected, "{text:?}");
+        let value = text.parse().expect("a header value");
+        assert_eq!(parse_grpc_timeout(&value), expected, "{text:?}");
     }
 
     /// TimeoutValue is a positive integer of at most 8 digits, TimeoutUnit one of H M S m u n.

@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use event_listener::EventListener;
-use http::header::USER_AGENT;
 use http::uri::{self, Authority, PathAndQuery};
 use http::{Extensions, HeaderMap, HeaderName, Method, Request, Response, Uri, Version};
 use trunkline_endpoint::Attributes;
@@ -25,10 +24,7 @@ use trunkline_transport::{
 use crate::call::attempt::CallAttempt;
 use crate::call::authorizing::{self, Authorizing};
 use crate::call::body::{Body, Records, sent_for};
-use crate::call::deadline::{
-    Deadline, GRPC_TIMEOUT, bounded, format_grpc_timeout, format_time_left, parse_grpc_timeout,
-    within,
-};
+use crate::call::deadline::{Deadline, GRPC_TIMEOUT, bounded, format_time_left, within};
 use crate::call::kept_metadata::KeptMetadata;
 use crate::call::plan::{AttemptPlan, PlanKind};
 use crate::call::refusal::Refusal;
@@ -44,7 +40,7 @@ use crate::grpc::{self, GRPC_STATUS};
 use crate::handle::Handle;
 use crate::queue::QueuedCall;
 use crate::record::{AttemptEnd, AttemptKind, AttemptRecord, CallRecord, NewCall};
-use crate::shared::{ChannelShared, MessageLimits};
+use crate::shared::MessageLimits;
 
 /// The header with the number of attempts before this one.
 ///
@@ -53,10 +49,6 @@ static PREVIOUS_ATTEMPTS: HeaderName = HeaderName::from_static("grpc-previous-rp
 
 /// What the caller asked for.
 pub(crate) struct CallRequest {
-    /// `None` if the request has no path.
-    path: Option<PathAndQuery>,
-    /// The authority in the request's URI, which takes precedence over every other.
-    authority: Option<Authority>,
     headers: HeaderMap,
     attributes: Attributes,
     /// The caller's choice whether the call waits for readiness; `None` if the caller made none.
@@ -69,35 +61,37 @@ pub(crate) struct CallRequest {
 }
 
 impl CallRequest {
-    pub(crate) fn new(mut head: http::request::Parts) -> Self {
-        let uri = head.uri.into_parts();
+    /// Returns the URI of the request, and the rest of what the caller asked for.
+    pub(crate) fn new(mut head: http::request::Parts) -> (Uri, Self) {
         let attributes = head.extensions.get::<CallAttributes>();
         let attributes = attributes.map_or_else(Attributes::new, |own| own.0.clone());
         let wait_for_ready = head.extensions.get::<WaitForReady>().map(|wait| wait.0);
         let credentials = head.extensions.get::<WithCallCredentials>();
         let credentials = credentials.map(|own| Arc::clone(&own.0));
         head.extensions.clear();
-        Self {
-            path: uri.path_and_query,
-            authority: uri.authority,
+        let request = Self {
             headers: head.headers,
             attributes,
             wait_for_ready,
             credentials,
             extensions: head.extensions,
-        }
+        };
+        (head.uri, request)
     }
 }
 
 /// What all attempts of a call have in common: the request, the configuration and the deadline.
 pub(crate) struct Call<'a> {
     handle: &'a Arc<Handle>,
+    /// Its authority takes precedence over every other.
+    uri: &'a Uri,
     path: &'a PathAndQuery,
-    authority: Option<&'a Authority>,
-    /// Empty while they are in `kept`.
+    /// Empty while an attempt has them.
     headers: &'a mut HeaderMap,
-    /// What `headers` are made of again, while an attempt has them.
-    kept: Option<KeptMetadata>,
+    /// True while an attempt has the headers.
+    are_headers_taken: bool,
+    /// What the headers are made of again.
+    kept: KeptMetadata,
     attributes: &'a mut Attributes,
     extensions: &'a mut Extensions,
     wait_for_ready: Option<bool>,
@@ -167,23 +161,32 @@ impl From<Status> for NotStarted {
 }
 
 impl<'a> Call<'a> {
+    /// Starts the channel of a call, and returns the path of its request.
+    ///
+    /// # Errors
+    ///
+    /// When the channel cannot be used, and when the request has no path.
+    pub(crate) fn prepare<'u>(handle: &Handle, uri: &'u Uri) -> Result<&'u PathAndQuery, Status> {
+        handle.start()?;
+        let path = uri.path_and_query().filter(|_| !uri.path().is_empty());
+        path.ok_or_else(|| {
+            Status::internal("the request has no path; expected `/package.Service/Method`")
+        })
+    }
+
     pub(crate) fn new(
         handle: &'a Arc<Handle>,
+        uri: &'a Uri,
+        path: &'a PathAndQuery,
         request: &'a mut CallRequest,
-    ) -> Result<Self, Status> {
-        handle.start()?;
-        let path = request.path.as_ref().ok_or_else(|| {
-            Status::internal("the request has no path; expected `/package.Service/Method`")
-        })?;
+    ) -> Self {
         let shared = &handle.shared;
         let headers = &mut request.headers;
-        headers
-            .entry(USER_AGENT)
-            .or_insert_with(|| shared.user_agent.clone());
-        let own_timeout = parse_grpc_timeout(headers);
+        let mut kept = KeptMetadata::complete(headers, &shared.user_agent);
+        let own_timeout = kept.timeout();
         let default_timeout = shared.call_timeout.filter(|_| own_timeout.is_none());
         if let Some(timeout) = default_timeout {
-            headers.insert(GRPC_TIMEOUT.clone(), format_grpc_timeout(timeout));
+            kept.set_timeout(headers, timeout);
         }
         let timeout = own_timeout.or(default_timeout);
         let mut started = timeout.is_some().then(|| shared.runtime.now());
@@ -201,13 +204,14 @@ impl<'a> Call<'a> {
             },
             || *started.get_or_insert_with(|| shared.runtime.now()),
         );
-        Ok(Self {
+        Self {
             handle,
             record,
+            uri,
             path,
-            authority: request.authority.as_ref(),
             headers,
-            kept: None,
+            are_headers_taken: false,
+            kept,
             attributes: &mut request.attributes,
             extensions: &mut request.extensions,
             wait_for_ready: request.wait_for_ready,
@@ -224,7 +228,7 @@ impl<'a> Call<'a> {
             answered_by: None,
             is_transparent_retry: false,
             waiting: AttemptRecord::default(),
-        })
+        }
     }
 
     /// Starts an attempt on the connection that the picker chooses, once there is one.
@@ -368,6 +372,16 @@ impl<'a> Call<'a> {
         PickOutcome::Wait
     }
 
+    /// Shortens the deadline to the timeout of the configuration.
+    fn shorten(&mut self, timeout: Duration) {
+        let own = self.deadline.as_ref();
+        if own.is_none_or(|own| own.timeout() > timeout) {
+            let started = self.started();
+            self.deadline = Deadline::new(timeout, &self.handle.shared, started);
+            self.kept.set_timeout(self.headers, timeout);
+        }
+    }
+
     /// Returns the bytes that the call takes up while it waits.
     fn bytes<B>(&self, body: &RequestBody<B>) -> usize {
         let headers = self.headers.iter();
@@ -411,14 +425,7 @@ impl<'a> Call<'a> {
                     if std::mem::take(&mut self.has_default_timeout) {
                         self.deadline = None;
                     }
-                    let started = self.started();
-                    shorten(
-                        &mut self.deadline,
-                        timeout,
-                        &handle.shared,
-                        started,
-                        self.headers,
-                    );
+                    self.shorten(timeout);
                 }
                 if let Some(attributes) = config.attributes {
                     *self.attributes = attributes;
@@ -445,7 +452,7 @@ impl<'a> Call<'a> {
         let named_service = Cell::new(None);
         let mut request =
             PickRequest::new(self.path.path(), self.headers).with_attributes(self.attributes);
-        if self.authority.is_none() {
+        if self.uri.authority().is_none() {
             request = request.with_authority_slot(&picked_authority);
         }
         if self.waiting.is_open() {
@@ -547,8 +554,8 @@ impl<'a> Call<'a> {
     {
         match within(&mut self.deadline, &mut attempt).await {
             Ok(metadata) => Ok(self.send_authorized(attempt, metadata, body)),
-            Err(deadline) => {
-                let status = deadline.status(authorizing::WAITING);
+            Err(passed) => {
+                let status = passed.status(authorizing::WAITING);
                 attempt.end(&status);
                 Err(status)
             }
@@ -655,8 +662,8 @@ impl<'a> Call<'a> {
         picked: Option<&Authority>,
     ) -> Result<Uri, Status> {
         let shared = &self.handle.shared;
-        let authority = self
-            .authority
+        let own = self.uri.authority();
+        let authority = own
             .or(picked)
             .unwrap_or_else(|| shared.authority(ready.authority.as_ref()));
         if let Err(reason) = shared.check_authority(authority, &ready.info) {
@@ -664,6 +671,9 @@ impl<'a> Call<'a> {
                 "the authority `{authority}` cannot be used on the connection to {}: {reason}",
                 ready.connection.peer_addr()
             )));
+        }
+        if own.is_some() && self.uri.scheme() == Some(&shared.scheme) {
+            return Ok(self.uri.clone());
         }
         let mut uri = uri::Parts::default();
         uri.scheme = Some(shared.scheme.clone());
@@ -679,17 +689,15 @@ impl<'a> Call<'a> {
         if self.plan.is_some() {
             return self.headers.clone();
         }
-        let user_agent = &self.handle.shared.user_agent;
-        let kept = KeptMetadata::of(self.headers, user_agent, self.deadline.is_some());
-        self.kept = Some(kept);
+        self.are_headers_taken = true;
         std::mem::take(self.headers)
     }
 
     /// Makes the headers again that were given to an attempt.
     fn restore_headers(&mut self) {
-        if let Some(kept) = self.kept.take() {
-            let timeout = self.deadline.as_ref().map(Deadline::timeout);
-            kept.restore(self.headers, &self.handle.shared.user_agent, timeout);
+        if std::mem::take(&mut self.are_headers_taken) {
+            let user_agent = &self.handle.shared.user_agent;
+            self.kept.restore(self.headers, user_agent);
         }
     }
 
@@ -874,24 +882,6 @@ impl From<Status> for NoResponse {
 /// Returns what a call does until the head of its response arrives, for the text of its deadline.
 pub(crate) fn awaiting_answer(peer: &PeerAddr) -> String {
     format!("waiting for {peer} to answer")
-}
-
-/// Shortens the deadline of a call to the timeout of its configuration.
-fn shorten(
-    deadline: &mut Option<Deadline>,
-    timeout: Duration,
-    channel: &ChannelShared,
-    started: Instant,
-    headers: &mut HeaderMap,
-) {
-    if deadline
-        .as_ref()
-        .is_some_and(|own| own.timeout() <= timeout)
-    {
-        return;
-    }
-    *deadline = Deadline::new(timeout, channel, started);
-    headers.insert(GRPC_TIMEOUT.clone(), format_grpc_timeout(timeout));
 }
 
 fn failed(status: Status) -> PickOutcome {

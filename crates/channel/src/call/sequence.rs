@@ -74,8 +74,8 @@ where
                     let delay = delay_after(call, status.code(), Pushback::Absent, &body);
                     (delay, status)
                 }
-                Err(deadline) => {
-                    let status = deadline.status(&attempt.waiting_for());
+                Err(passed) => {
+                    let status = passed.status(&attempt.waiting_for());
                     attempt.end(&status);
                     return Err(status.into());
                 }
