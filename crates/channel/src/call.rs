@@ -5,7 +5,7 @@
 //! `attempt`, one attempt until the head of its response; `body`,
 //! the response; `refusal`, the response of a peer that is no gRPC server; `in_progress`, what all
 //! attempts have in common; `hedges`, attempts side by side; `sequence`, attempts one after the
-//! other; and [`call`], which joins them.
+//! other; [`call`], which joins them; and `spare`, the memory that calls use one after the other.
 
 mod deadline;
 mod kept_metadata;
@@ -23,6 +23,8 @@ mod in_progress;
 
 mod hedges;
 mod sequence;
+
+pub(crate) mod spare;
 
 use std::convert::Infallible;
 use std::error::Error;

@@ -18,6 +18,7 @@ use trunkline_transport::ConnectionStats;
 
 use crate::call;
 use crate::call::body::Body;
+use crate::call::spare::CallInPlace;
 use crate::control::closing::Closed;
 use crate::control::event::ControlEvent;
 use crate::core::connections::ConnectionId;
@@ -334,7 +335,7 @@ where
 /// before it is ready cancels the call.
 #[must_use = "a call is not made unless its future is polled"]
 pub struct ResponseFuture {
-    call: Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>,
+    call: CallInPlace,
 }
 
 impl ResponseFuture {
@@ -344,7 +345,7 @@ impl ResponseFuture {
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
         Self {
-            call: Box::pin(call::call(Arc::clone(handle), request)),
+            call: CallInPlace::new(call::call(Arc::clone(handle), request)),
         }
     }
 }
@@ -353,7 +354,7 @@ impl Future for ResponseFuture {
     type Output = Result<Response<Body>, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.call.as_mut().poll(cx)
+        self.call.poll(cx)
     }
 }
 
