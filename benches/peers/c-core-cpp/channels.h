@@ -8,27 +8,25 @@
 #include <stdexcept>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "setup.h"
 
 constexpr int kStreamWindow = 2 << 20;
 
-// Makes a channel: by pick_first to one backend, by round_robin to several.
+// Makes a channel to these backends: by pick_first to one, by round_robin to several.
 //
 // C-core sets TCP_NODELAY. Its estimator of the bandwidth would choose the windows, and send pings, so
 // it is off; there is no option for the window of the connection alone. Retries cost time in each call,
 // so they are off.
-inline std::shared_ptr<grpc::Channel> MakeChannel(const Setup& setup, const Case& work) {
-  const auto& backends = work.tls ? setup.tls_backends : setup.backends;
-  if (work.backends < 1 || work.backends > backends.size()) {
-    throw std::runtime_error("so many backends there are not");
-  }
+inline std::shared_ptr<grpc::Channel> MakeChannelTo(const Setup& setup, const std::vector<std::string>& backends,
+                                                    bool tls) {
   std::string target = "ipv4:";
-  for (size_t at = 0; at < work.backends; ++at) {
+  for (size_t at = 0; at < backends.size(); ++at) {
     target += (at == 0 ? "" : ",") + backends[at];
   }
   grpc::ChannelArguments arguments;
-  arguments.SetLoadBalancingPolicyName(work.backends == 1 ? "pick_first" : "round_robin");
+  arguments.SetLoadBalancingPolicyName(backends.size() == 1 ? "pick_first" : "round_robin");
   arguments.SetInt(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, kStreamWindow);
   arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
   arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
@@ -38,13 +36,22 @@ inline std::shared_ptr<grpc::Channel> MakeChannel(const Setup& setup, const Case
   // Otherwise channels with the same backends share connections.
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   auto credentials = grpc::InsecureChannelCredentials();
-  if (work.tls) {
+  if (tls) {
     grpc::SslCredentialsOptions options;
     options.pem_root_certs = setup.root_pem;
     credentials = grpc::SslCredentials(options);
     arguments.SetSslTargetNameOverride(setup.server_name);
   }
   return grpc::CreateCustomChannel(target, credentials, arguments);
+}
+
+// Makes a channel to the backends of a case.
+inline std::shared_ptr<grpc::Channel> MakeChannel(const Setup& setup, const Case& work) {
+  const auto& all = work.tls ? setup.tls_backends : setup.backends;
+  if (work.backends < 1 || work.backends > all.size()) {
+    throw std::runtime_error("so many backends there are not");
+  }
+  return MakeChannelTo(setup, {all.begin(), all.begin() + work.backends}, work.tls);
 }
 
 // The channels that earlier rounds have made.

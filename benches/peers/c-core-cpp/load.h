@@ -10,10 +10,12 @@
 #include <chrono>
 #include <cstdio>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "setup.h"
@@ -66,21 +68,26 @@ class Times {
   bool is_measured_;
 };
 
+// Returns the stub for a call. It has to live as long as the call: until the next stub is asked for.
+using StubSource = std::function<Stub*()>;
+
 // Makes unary calls, one after the other.
 class Caller {
  public:
-  Caller(Stub& stub, grpc::CompletionQueue& queue, const Case& work, int number, int calls,
+  Caller(StubSource stub, grpc::CompletionQueue& queue, const Case& work, int number, int calls,
          Times& times)
-      : stub_(stub), queue_(queue), work_(work), number_(number), calls_(calls), times_(times) {}
+      : stub_(std::move(stub)), queue_(queue), work_(work), number_(number), calls_(calls), times_(times) {}
 
   // Starts the next call. Returns false if there is none.
   bool Next() {
     if (call_ == calls_) return false;
+    start_ = times_.Start();
+    // The context of the last call goes before its channel.
+    reader_.reset();
     context_.emplace();
     if (work_.timeout) context_->set_deadline(std::chrono::system_clock::now() + kTimeout);
-    start_ = times_.Start();
     request_.set_value(Text(number_, call_, work_.bytes));
-    reader_ = stub_.PrepareUnaryCall(&*context_, "/helloworld.Greeter/SayHello", request_, &queue_);
+    reader_ = stub_()->PrepareUnaryCall(&*context_, "/helloworld.Greeter/SayHello", request_, &queue_);
     reader_->StartCall();
     reader_->Finish(&reply_, &status_, this);
     ++call_;
@@ -95,7 +102,7 @@ class Caller {
   }
 
  private:
-  Stub& stub_;
+  StubSource stub_;
   grpc::CompletionQueue& queue_;
   const Case& work_;
   const int number_;
@@ -111,14 +118,16 @@ class Caller {
 };
 
 // Runs the callers with the numbers first, first + step and so on, on this thread.
-inline void RunCallers(Stub& stub, const Round& round, int first, int step, Times& times) {
+//
+// `sources` returns where each caller has its stubs from.
+inline void RunCallers(const std::function<StubSource()>& sources, const Round& round, int first, int step, Times& times) {
   grpc::CompletionQueue queue;
   const Case& work = round.work;
   std::vector<std::unique_ptr<Caller>> callers;
   int running = 0;
   for (int number = first; number < work.in_flight; number += step) {
     const int calls = round.calls / work.in_flight + (number < round.calls % work.in_flight);
-    callers.push_back(std::make_unique<Caller>(stub, queue, work, number, calls, times));
+    callers.push_back(std::make_unique<Caller>(sources(), queue, work, number, calls, times));
     running += callers.back()->Next();
   }
   void* tag;

@@ -9,14 +9,17 @@
 
 #include <algorithm>
 #include <exception>
-#include <fstream>
+#include <functional>
 #include <iostream>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
 
 #include "channels.h"
 #include "load.h"
+#include "process.h"
+#include "resident.h"
 #include "setup.h"
 
 using nlohmann::json;
@@ -37,33 +40,44 @@ int64_t CpuNanos(const rusage& usage) {
   return nanos(usage.ru_utime) + nanos(usage.ru_stime);
 }
 
-// Returns the most memory that the process has had so far; null where there is no /proc. ru_maxrss would
-// count its parent, too.
-json MaxRssBytes() {
-  std::ifstream status("/proc/self/status");
-  for (std::string word; status >> word;) {
-    int64_t kibibytes;
-    if (word == "VmHWM:" && status >> kibibytes) return kibibytes * 1024;
+// Returns where each caller has its stubs from: from the channel that is kept, or, for cold starts, a stub on
+// a new channel for each call.
+std::function<StubSource()> Sources(Channels& channels, const Round& round) {
+  const Case& work = round.work;
+  if (work.kind == "cold") {
+    const Setup& setup = channels.setup();
+    return [&setup, &work]() -> StubSource {
+      auto last = std::make_shared<std::unique_ptr<Stub>>();
+      return [&setup, &work, last] {
+        last->reset();
+        *last = std::make_unique<Stub>(MakeChannel(setup, work));
+        return last->get();
+      };
+    };
   }
-  return nullptr;
+  auto stub = std::make_shared<Stub>(channels.Get(work));
+  return [stub]() -> StubSource { return [stub] { return stub.get(); }; };
 }
 
 // Runs the callers, and returns the time of each call if it is measured.
-std::vector<int64_t> Run(Stub& stub, const Round& round, int threads) {
+std::vector<int64_t> Run(Channels& channels, const Round& round) {
   const bool is_timed = round.measure == "latency";
   if (round.work.kind == "stream") {
     Times times(is_timed);
+    Stub stub(channels.Get(round.work));
     Stream(stub, round, times).Run();
     return times.all;
   }
-  if (round.work.kind != "unary") throw std::runtime_error("it cannot do " + round.work.kind);
+  if (round.work.kind != "unary" && round.work.kind != "cold") throw std::runtime_error("it cannot do " + round.work.kind);
+  const auto sources = Sources(channels, round);
+  const int threads = channels.setup().threads;
   std::vector<int64_t> all;
   std::exception_ptr failure;
   std::mutex lock;
   const auto run = [&](int first) {
     Times times(is_timed);
     try {
-      RunCallers(stub, round, first, threads, times);
+      RunCallers(sources, round, first, threads, times);
     } catch (...) {
       std::lock_guard guard(lock);
       failure = std::current_exception();
@@ -89,14 +103,17 @@ json Percentiles(std::vector<int64_t> times) {
 
 // Runs a round, and returns what it cost this process.
 json Measure(Channels& channels, const Round& round) {
-  Stub stub(channels.Get(round.work));
+  if (round.work.kind == "resident") return Resident(channels.setup(), round);
+  // The connection of a first round is none of its calls'.
+  if (round.work.kind != "cold") channels.Get(round.work);
   const rusage before = Usage();
-  auto times = Run(stub, round, channels.setup().threads);
+  auto times = Run(channels, round);
   const rusage after = Usage();
   return {{"cpu_ns", CpuNanos(after) - CpuNanos(before)},
           {"latency_ns", Percentiles(std::move(times))},
           {"allocations", nullptr},
-          {"max_rss_bytes", MaxRssBytes()},
+          // ru_maxrss would count the parent of the process, too.
+          {"max_rss_bytes", StatusBytes("VmHWM")},
           {"voluntary_switches", after.ru_nvcsw - before.ru_nvcsw},
           {"involuntary_switches", after.ru_nivcsw - before.ru_nivcsw}};
 }
@@ -106,7 +123,7 @@ void Print(const json& line) { std::cout << line << std::endl; }
 }  // namespace
 
 int main() {
-  const json can = {"unary", "stream", "round_robin", "tls", "timeout"};
+  const json can = {"unary", "stream", "round_robin", "tls", "timeout", "cold", "resident"};
   Print({{"hello", {{"protocol", kProtocol}, {"name", "C-core, C++"}, {"version", grpc::Version()}, {"can", can}}}});
   std::string line;
   if (!std::getline(std::cin, line)) return 1;

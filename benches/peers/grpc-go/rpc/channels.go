@@ -50,26 +50,36 @@ func (c *channels) get(work workload) (*grpc.ClientConn, error) {
 	return channel, nil
 }
 
+// dial makes a channel to the backends of the setup.
 func (c *channels) dial(key channelKey) (*grpc.ClientConn, error) {
-	addresses, security := c.setup.Backends, insecure.NewCredentials()
+	addresses := c.setup.Backends
 	if key.tls {
+		addresses = c.setup.TLSBackends
+	}
+	if key.backends < 1 || key.backends > len(addresses) {
+		return nil, fmt.Errorf("%d backends of %d", key.backends, len(addresses))
+	}
+	return c.dialTo(addresses[:key.backends], key.tls)
+}
+
+// dialTo makes a channel: by pick_first to one backend, by round_robin to several.
+func (c *channels) dialTo(addresses []string, isEncrypted bool) (*grpc.ClientConn, error) {
+	security := insecure.NewCredentials()
+	if isEncrypted {
 		roots := x509.NewCertPool()
 		if !roots.AppendCertsFromPEM([]byte(c.setup.RootPEM)) {
 			return nil, errors.New("root_pem has no certificate")
 		}
 		config := &tls.Config{RootCAs: roots, ServerName: c.setup.ServerName, MinVersion: tls.VersionTLS13}
-		addresses, security = c.setup.TLSBackends, credentials.NewTLS(config)
-	}
-	if key.backends < 1 || key.backends > len(addresses) {
-		return nil, fmt.Errorf("%d backends of %d", key.backends, len(addresses))
+		security = credentials.NewTLS(config)
 	}
 	policy := "pick_first"
-	if key.backends > 1 {
+	if len(addresses) > 1 {
 		policy = "round_robin"
 	}
 	backends := manual.NewBuilderWithScheme("backends")
 	var endpoints []resolver.Endpoint
-	for _, address := range addresses[:key.backends] {
+	for _, address := range addresses {
 		endpoints = append(endpoints, resolver.Endpoint{Addresses: []resolver.Address{{Addr: address}}})
 	}
 	backends.InitialState(resolver.State{Endpoints: endpoints})

@@ -36,7 +36,7 @@ func serve(input io.Reader, output io.Writer) error {
 		Protocol: protocolVersion,
 		Name:     "grpc-go",
 		Version:  grpc.Version,
-		Can:      []string{"unary", "stream", "round_robin", "tls", "timeout", "cold"},
+		Can:      []string{"unary", "stream", "round_robin", "tls", "timeout", "cold", "resident"},
 	}}
 	if err := lines.Encode(hello); err != nil {
 		return err

@@ -14,6 +14,9 @@ import (
 
 // measure runs a round, and returns what it cost.
 func measure(channels *channels, order round) (cost, error) {
+	if order.Case.Kind == "resident" {
+		return resident(channels, order)
+	}
 	// A round of cold starts makes channels of its own.
 	var channel *grpc.ClientConn
 	if order.Case.Kind != "cold" {
@@ -115,18 +118,26 @@ func mallocs(order round) uint64 {
 // maxRSSBytes returns the most memory that the process has had so far, and nil where there is no /proc.
 // ru_maxrss would count its parent, too.
 func maxRSSBytes() *int64 {
-	status, err := os.ReadFile("/proc/self/status")
+	bytes, err := statusBytes("VmHWM")
 	if err != nil {
 		return nil
 	}
+	return &bytes
+}
+
+// statusBytes returns a field of /proc/self/status that has kibibytes, in bytes.
+func statusBytes(name string) (int64, error) {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0, err
+	}
 	for line := range strings.Lines(string(status)) {
 		var kibibytes int64
-		if _, err := fmt.Sscanf(line, "VmHWM: %d kB", &kibibytes); err == nil {
-			bytes := kibibytes * 1024
-			return &bytes
+		if _, err := fmt.Sscanf(line, name+": %d kB", &kibibytes); err == nil {
+			return kibibytes * 1024, nil
 		}
 	}
-	return nil
+	return 0, fmt.Errorf("/proc/self/status has no %s", name)
 }
 
 func usage() (syscall.Rusage, error) {

@@ -53,6 +53,8 @@ type cost struct {
 	LatencyNanos        *[3]int64 `json:"latency_ns"`
 	Allocations         *uint64   `json:"allocations"`
 	MaxRSSBytes         *int64    `json:"max_rss_bytes"`
+	HeapBytes           *int64    `json:"heap_bytes"`
+	RSSBytes            *int64    `json:"rss_bytes"`
 	VoluntarySwitches   int64     `json:"voluntary_switches"`
 	InvoluntarySwitches int64     `json:"involuntary_switches"`
 }

@@ -13,6 +13,7 @@ pub mod peer;
 pub mod tokio_callers;
 
 mod load;
+mod resident;
 mod rounds;
 mod usage;
 

@@ -34,6 +34,28 @@ pub(crate) async fn calls<S: Stub>(
     Ok(times)
 }
 
+/// Makes unary calls, each on a channel that `connect` makes for it, and that is dropped after it. Returns
+/// the time of each in nanoseconds, if times are measured.
+pub(crate) async fn cold<S: Stub>(
+    connect: impl Fn() -> Result<S, String>,
+    case: Case,
+    caller: usize,
+    count: usize,
+    is_timed: bool,
+) -> Result<Vec<u64>, String> {
+    let mut times = Vec::new();
+    for call in 0..count {
+        let name = text(caller, call, case.bytes);
+        let failed = |error: String| format!("caller {caller}, call {call}: {error}");
+        let start = is_timed.then(Instant::now);
+        let mut stub = connect().map_err(failed)?;
+        let reply = stub.greet(&name, case.timeout).await.map_err(failed)?;
+        times.extend(start.map(elapsed_ns));
+        compare(&reply, &name).map_err(failed)?;
+    }
+    Ok(times)
+}
+
 /// Makes one call that sends messages and gets each back. Returns the time of each message in
 /// nanoseconds, if times are measured.
 pub(crate) async fn stream<S: Stub>(

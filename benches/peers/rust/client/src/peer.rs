@@ -1,6 +1,7 @@
 //! What an implementation of gRPC provides.
 
 use std::future::Future;
+use std::time::Duration;
 
 use crate::protocol::{Ability, Setup};
 
@@ -12,7 +13,7 @@ pub const STREAM: &str = "/helloworld.Greeter/SayHelloBidiStream";
 
 /// The timeout of calls that have one. It is far longer than a call takes, so only the cost of
 /// setting it is measured.
-pub const TIMEOUT: std::time::Duration = std::time::Duration::from_secs(20);
+pub const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Window of a stream, in bytes, for implementations that can choose it.
 pub const STREAM_WINDOW: u32 = 2 * 1024 * 1024;
@@ -29,16 +30,16 @@ pub struct Tls {
     pub server_name: String,
 }
 
-/// An implementation of gRPC, with its runtime.
-pub trait Peer: Sized {
+/// An implementation of gRPC, with its runtime. Clones share the runtime.
+pub trait Peer: Clone + Send + 'static {
     /// Its channel.
     type Stub: Stub;
 
-    /// What its rounds can have.
-    const ABILITIES: &'static [Ability];
-
     /// The version of the implementation.
     const VERSION: &'static str;
+
+    /// Returns what its rounds can have.
+    fn abilities() -> Vec<Ability>;
 
     /// Prepares the runtime.
     ///
@@ -47,7 +48,8 @@ pub trait Peer: Sized {
     /// Why there is none.
     fn new(setup: &Setup) -> Result<Self, String>;
 
-    /// Returns a channel to these backends: by pick_first to one, by round_robin to several.
+    /// Returns a channel to these backends: by pick_first to one, by round_robin to several. A caller may
+    /// call it, too.
     ///
     /// # Errors
     ///
@@ -62,6 +64,9 @@ pub trait Peer: Sized {
     fn run<F>(&self, stub: &Self::Stub, callers: Vec<F>) -> Result<Vec<Vec<u64>>, String>
     where
         F: Future<Output = Result<Vec<u64>, String>> + Send + 'static;
+
+    /// Waits, while connections work.
+    fn wait(&self, time: Duration);
 }
 
 /// A channel, from which callers make calls.

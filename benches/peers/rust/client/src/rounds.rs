@@ -8,9 +8,9 @@ use nix::sys::resource::Usage;
 
 use crate::allocations::allocations_of_all_threads;
 use crate::load;
-use crate::peer::{Peer, Stub, Tls};
+use crate::peer::{Peer, Tls};
 use crate::protocol::{Case, Cost, Kind, Measure, Round, Setup};
-use crate::usage;
+use crate::{resident, usage};
 
 /// What one caller does.
 type Caller = Pin<Box<dyn Future<Output = Result<Vec<u64>, String>> + Send>>;
@@ -34,8 +34,11 @@ impl<P: Peer> Rounds<P> {
 
     /// Runs a round, and returns what it cost this process.
     pub(crate) fn measure(&mut self, round: &Round) -> Result<Cost, String> {
+        if round.case.kind == Kind::Resident {
+            return resident::measure(&self.peer, &self.setup, round);
+        }
         let stub = self.stub(&round.case)?;
-        let callers = callers(&stub, round)?;
+        let callers = self.callers(&stub, round)?;
         let mut outcome = Ok(Vec::new());
         let run = || outcome = self.peer.run(&stub, callers);
         let before = usage::now()?;
@@ -64,6 +67,14 @@ impl<P: Peer> Rounds<P> {
         if let Some(stub) = self.stubs.get(&key) {
             return Ok(stub.clone());
         }
+        let (backends, tls) = self.backends(case)?;
+        let stub = self.peer.connect(backends, tls)?;
+        self.stubs.insert(key, stub.clone());
+        Ok(stub)
+    }
+
+    /// Returns the backends of a case, and the security of calls to them.
+    fn backends(&self, case: &Case) -> Result<(&[String], Option<Tls>), String> {
         let all = if case.tls {
             &self.setup.tls_backends
         } else {
@@ -77,28 +88,27 @@ impl<P: Peer> Rounds<P> {
             root_pem: self.setup.root_pem.clone(),
             server_name: self.setup.server_name.clone(),
         });
-        let stub = self.peer.connect(backends, tls)?;
-        self.stubs.insert(key, stub.clone());
-        Ok(stub)
+        Ok((backends, tls))
     }
-}
 
-/// Returns the callers of a round, which share its calls.
-fn callers<S: Stub>(stub: &S, round: &Round) -> Result<Vec<Caller>, String> {
-    let (case, is_timed) = (round.case, round.measure == Measure::Latency);
-    match case.kind {
-        Kind::Stream => {
+    /// Returns the callers of a round, which share its calls.
+    fn callers(&self, stub: &P::Stub, round: &Round) -> Result<Vec<Caller>, String> {
+        let (case, is_timed) = (round.case, round.measure == Measure::Latency);
+        if case.kind == Kind::Stream {
             let stream = load::stream(stub.clone(), case, round.calls, is_timed);
-            Ok(vec![Box::pin(stream)])
+            return Ok(vec![Box::pin(stream)]);
         }
-        Kind::Unary => {
-            let callers = (0..case.in_flight).map(|caller| -> Caller {
-                let count = share(round.calls, case.in_flight, caller);
-                Box::pin(load::calls(stub.clone(), case, caller, count, is_timed))
-            });
-            Ok(callers.collect())
-        }
-        other => Err(format!("it cannot do {other:?}")),
+        let (backends, tls) = self.backends(&case)?;
+        let callers = (0..case.in_flight).map(|caller| -> Caller {
+            let count = share(round.calls, case.in_flight, caller);
+            if case.kind != Kind::Cold {
+                return Box::pin(load::calls(stub.clone(), case, caller, count, is_timed));
+            }
+            let (peer, backends, tls) = (self.peer.clone(), backends.to_vec(), tls.clone());
+            let connect = move || peer.connect(&backends, tls.clone());
+            Box::pin(load::cold(connect, case, caller, count, is_timed))
+        });
+        Ok(callers.collect())
     }
 }
 

@@ -23,7 +23,7 @@ fn answer_all<P: Peer>(name: &str) -> Result<(), String> {
         protocol: VERSION,
         name: name.to_owned(),
         version: P::VERSION.to_owned(),
-        can: P::ABILITIES.to_vec(),
+        can: P::abilities(),
     }))?;
     let mut lines = stdin().lock().lines();
     let mut next = || -> Result<Option<ToClient>, String> {

@@ -1,6 +1,8 @@
 //! Runs callers as tasks of tokio.
 
 use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 
@@ -9,13 +11,14 @@ use tokio::runtime::{Builder, Runtime};
 /// # Errors
 ///
 /// Why there is none.
-pub fn runtime(threads: usize) -> Result<Runtime, String> {
+pub fn runtime(threads: usize) -> Result<Arc<Runtime>, String> {
     let mut builder = match threads {
         1 => Builder::new_current_thread(),
         _ => Builder::new_multi_thread(),
     };
     builder.worker_threads(threads).enable_all();
-    builder.build().map_err(|error| error.to_string())
+    let built = builder.build().map(Arc::new);
+    built.map_err(|error| error.to_string())
 }
 
 /// Runs each caller as a task, and returns their results.
@@ -35,4 +38,9 @@ where
         }
         Ok(results)
     })
+}
+
+/// Waits, while the tasks of the runtime work.
+pub fn wait(runtime: &Runtime, time: Duration) {
+    runtime.block_on(async { tokio::time::sleep(time).await });
 }

@@ -19,10 +19,17 @@ pub(crate) fn cpu_ns(before: &Usage, after: &Usage) -> u64 {
 /// Returns the most memory that the process has had so far, in bytes; `None` where there is no `/proc`.
 /// `ru_maxrss` would count its parent, too.
 pub(crate) fn max_rss_bytes() -> Option<u64> {
+    status_bytes("VmHWM:")
+}
+
+/// Returns the memory that the process has resident now, in bytes; `None` where there is no `/proc`.
+pub(crate) fn rss_bytes() -> Option<u64> {
+    status_bytes("VmRSS:")
+}
+
+fn status_bytes(name: &str) -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
     let kibibytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
     Some(kibibytes * 1024)
 }

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use grpc::client::{Channel, ChannelOptions, Invoke};
 use grpc::credentials::LocalChannelCredentials;
@@ -19,8 +20,9 @@ use trunkline_peer_client::tokio_callers;
 use crate::nodelay;
 
 /// The crate `grpc` on tokio.
+#[derive(Clone)]
 pub(crate) struct Grpc {
-    runtime: Runtime,
+    runtime: Arc<Runtime>,
 }
 
 /// A channel.
@@ -43,8 +45,16 @@ pub(crate) struct Reply(StringValue);
 impl peer::Peer for Grpc {
     type Stub = Stub;
 
-    const ABILITIES: &'static [Ability] = &[Ability::Unary, Ability::Stream, Ability::Tls];
     const VERSION: &'static str = "0.9.0";
+
+    fn abilities() -> Vec<Ability> {
+        let mut all = vec![Ability::Unary, Ability::Stream, Ability::Tls];
+        // The option is set from outside, which takes longer than a cold start.
+        if !nodelay::is_asked_for() {
+            all.push(Ability::Cold);
+        }
+        all
+    }
 
     fn new(setup: &Setup) -> Result<Self, String> {
         // Fails only if there is one already.
@@ -87,6 +97,10 @@ impl peer::Peer for Grpc {
         F: Future<Output = Result<Vec<u64>, String>> + Send + 'static,
     {
         tokio_callers::run(&self.runtime, callers)
+    }
+
+    fn wait(&self, time: Duration) {
+        tokio_callers::wait(&self.runtime, time);
     }
 }
 

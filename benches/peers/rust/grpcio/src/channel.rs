@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
+use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use grpcio::{
@@ -34,6 +35,7 @@ const SAY_HELLO_BIDI_STREAM: Method<String, String> = Method {
 };
 
 /// The threads that poll C-core.
+#[derive(Clone)]
 pub(crate) struct Grpcio {
     environment: Arc<Environment>,
     authority: String,
@@ -55,13 +57,12 @@ pub(crate) struct Reply(String);
 impl peer::Peer for Grpcio {
     type Stub = Stub;
 
-    const ABILITIES: &'static [Ability] = &[
-        Ability::Unary,
-        Ability::Stream,
-        Ability::RoundRobin,
-        Ability::Timeout,
-    ];
     const VERSION: &'static str = "0.13.0";
+
+    fn abilities() -> Vec<Ability> {
+        let all = Ability::ALL.into_iter();
+        all.filter(|ability| *ability != Ability::Tls).collect()
+    }
 
     fn new(setup: &Setup) -> Result<Self, String> {
         let environment = EnvBuilder::new().cq_count(setup.threads).build();
@@ -108,6 +109,10 @@ impl peer::Peer for Grpcio {
         }
         drop(results);
         received.into_iter().collect()
+    }
+
+    fn wait(&self, time: Duration) {
+        std::thread::sleep(time);
     }
 }
 

@@ -3,6 +3,8 @@
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
 
 use pilota::FastStr;
 use tokio::runtime::Runtime;
@@ -25,8 +27,9 @@ use crate::message::Hello;
 use crate::stub::{GreeterClient, MkGreeterClient};
 
 /// volo-grpc on tokio.
+#[derive(Clone)]
 pub(crate) struct Volo {
-    runtime: Runtime,
+    runtime: Arc<Runtime>,
 }
 
 /// A call with a stream of messages each way.
@@ -45,14 +48,11 @@ enum Responses {
 impl peer::Peer for Volo {
     type Stub = GreeterClient;
 
-    const ABILITIES: &'static [Ability] = &[
-        Ability::Unary,
-        Ability::Stream,
-        Ability::RoundRobin,
-        Ability::Tls,
-        Ability::Timeout,
-    ];
     const VERSION: &'static str = "0.12.2";
+
+    fn abilities() -> Vec<Ability> {
+        Ability::ALL.to_vec()
+    }
 
     fn new(setup: &Setup) -> Result<Self, String> {
         tokio_callers::runtime(setup.threads).map(|runtime| Self { runtime })
@@ -90,6 +90,10 @@ impl peer::Peer for Volo {
         F: Future<Output = Result<Vec<u64>, String>> + Send + 'static,
     {
         tokio_callers::run(&self.runtime, callers)
+    }
+
+    fn wait(&self, time: Duration) {
+        tokio_callers::wait(&self.runtime, time);
     }
 }
 
