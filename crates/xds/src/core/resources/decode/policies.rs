@@ -97,14 +97,14 @@ impl Conversion<'_> {
             return None;
         }
         let place = place.field("policies");
-        let mut unsupported = Vec::new();
+        let mut unsupported: Vec<Box<str>> = Vec::new();
         for (at, policy) in list.policies.iter().enumerate() {
             let place = place.item(at);
             let place = place.field("typed_extension_config");
             let extension = policy.typed_extension_config.as_ref();
             let Some(config) = extension.and_then(|extension| extension.typed_config.as_ref())
             else {
-                unsupported.push(extension.map_or("", |extension| &extension.name));
+                unsupported.push(extension.map_or("", |extension| &extension.name).into());
                 continue;
             };
             let place = place.field("typed_config");
@@ -112,11 +112,11 @@ impl Conversion<'_> {
                 return None;
             };
             let Converted::Policy(name, config_json) = converted else {
-                unsupported.push(type_name(&config.type_url));
+                unsupported.push(type_name(&config.type_url).into());
                 continue;
             };
             match self.policies.parse(&name, &config_json) {
-                None => unsupported.push(type_name(&config.type_url)),
+                None => unsupported.push(name),
                 Some(Ok(config)) => {
                     let choice = PolicyChoice {
                         name: name.into(),
@@ -233,7 +233,7 @@ fn type_name(type_url: &str) -> &str {
 }
 
 /// Returns the text about a list without a policy that is supported.
-fn none_of(unsupported: &[&str]) -> String {
+fn none_of(unsupported: &[Box<str>]) -> String {
     if unsupported.is_empty() {
         return "is empty".to_owned();
     }
