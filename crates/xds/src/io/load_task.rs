@@ -13,7 +13,7 @@ use trunkline_xds_proto::envoy::service::load_stats::v3::LoadStatsResponse;
 use trunkline_xds_proto::method::STREAM_LOAD_STATS;
 
 use super::link::{LinkOptions, connect};
-use super::server_loads::ServerLoads;
+use super::server_loads::{Demand, ServerLoads};
 use super::stream::{Stream, StreamEvent};
 use crate::core::ServerConfig;
 use crate::core::load_reports::{LoadOutput, LoadReporter};
@@ -29,8 +29,11 @@ const BATCH: usize = 16;
 
 /// The task of the reports to one server.
 pub(super) struct LoadTask {
+    server: Arc<ServerConfig>,
+    options: LinkOptions,
     loads: Arc<ServerLoads>,
-    channel: Channel,
+    /// The channel to the server; `None` while nothing is reported to it.
+    channel: Option<Channel>,
     stream: Option<Stream>,
     reporter: LoadReporter,
     runtime: Arc<dyn Runtime>,
@@ -43,7 +46,7 @@ pub(super) struct LoadTask {
 impl LoadTask {
     /// Starts the task, if there can be a channel to the server.
     pub(super) fn spawn(
-        server: &ServerConfig,
+        server: &Arc<ServerConfig>,
         node: Node,
         loads: Arc<ServerLoads>,
         options: &LinkOptions,
@@ -54,8 +57,10 @@ impl LoadTask {
         };
         let runtime = Arc::clone(&options.runtime);
         let mut task = Self {
+            server: Arc::clone(server),
+            options: options.clone(),
             loads,
-            channel,
+            channel: Some(channel),
             stream: None,
             reporter: LoadReporter::new(node, runtime.seed(), runtime.now()),
             alarm: Alarm::far(),
@@ -71,14 +76,25 @@ impl LoadTask {
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         for _ in 0..BATCH {
-            if self.loads.is_over(cx.waker()) && !std::mem::replace(&mut self.is_stopped, true) {
+            let demand = self.loads.demand(cx.waker());
+            if self.channel.is_none() {
+                match demand {
+                    Demand::Over => return Poll::Ready(()),
+                    Demand::None => return Poll::Pending,
+                    Demand::Reports if self.resume() => {}
+                    Demand::Reports => return Poll::Ready(()),
+                }
+            }
+            if demand != Demand::Reports && !std::mem::replace(&mut self.is_stopped, true) {
                 self.reporter.handle_stop(self.runtime.now());
             }
             if self.closes_by.is_none() && self.do_outputs() {
                 self.close();
             }
             if let Some(by) = self.closes_by {
-                return self.poll_closed(by, cx);
+                ready!(self.poll_closed(by, cx));
+                (self.stream, self.channel, self.closes_by) = (None, None, None);
+                continue;
             }
             if !self.poll_stream(cx) && !self.poll_alarm(cx) {
                 return Poll::Pending;
@@ -88,14 +104,24 @@ impl LoadTask {
         Poll::Pending
     }
 
+    /// Connects again. Returns false if there can be no channel to the server.
+    fn resume(&mut self) -> bool {
+        self.channel = connect(&self.server, &self.options).ok();
+        self.is_stopped = false;
+        self.reporter.handle_resume(self.runtime.now());
+        self.channel.is_some()
+    }
+
     /// Performs all that the core asks for. Returns true at the end of all reports.
     fn do_outputs(&mut self) -> bool {
         while let Some(output) = self.reporter.poll_output() {
             match output {
                 LoadOutput::Start => {
-                    let mut stream = Stream::start(&self.channel, STREAM_LOAD_STATS, MESSAGE_LIMIT);
-                    stream.read();
-                    self.stream = Some(stream);
+                    self.stream = self.channel.as_ref().map(|channel| {
+                        let mut stream = Stream::start(channel, STREAM_LOAD_STATS, MESSAGE_LIMIT);
+                        stream.read();
+                        stream
+                    });
                 }
                 // The last report may still be on its way.
                 LoadOutput::End if self.is_stopped => {}

@@ -13,9 +13,10 @@ use crate::core::ServerConfig;
 use crate::policies::LoadStore;
 
 /// The load reports of one channel. Each server that asked for reports of a cluster has a task, which
-/// sends a last report when the channel ends.
+/// sends a last report when no such cluster is left, and when the channel ends.
 ///
-/// A task stays while the channel is idle: what the server has been told is known to it alone.
+/// A task stays while there is nothing to report, and while the channel is idle: what was reported to the
+/// server is known to it alone.
 #[derive(Clone)]
 pub(super) struct Loads {
     shared: Arc<Shared>,
@@ -63,6 +64,13 @@ impl Loads {
         loads.add(cluster);
         LoadTask::spawn(server, node(), Arc::clone(&loads), options);
         servers.push((Arc::clone(server), loads));
+    }
+
+    /// Reports to these servers, and to no other.
+    pub(super) fn keep(&self, wanted: &[Arc<ServerConfig>]) {
+        for (server, loads) in self.shared.servers.lock().iter() {
+            loads.set_wanted(wanted.contains(server));
+        }
     }
 }
 

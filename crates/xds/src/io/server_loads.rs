@@ -9,6 +9,18 @@ use trunkline_runtime::Lock;
 use crate::core::ClusterTotals;
 use crate::policies::LoadStore;
 
+/// Whether a server is reported to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Demand {
+    /// A cluster of the configuration in force is reported to it.
+    #[default]
+    Reports,
+    /// No such cluster is there now.
+    None,
+    /// The channel has ended.
+    Over,
+}
+
 /// What a channel reports to one server. The channel and the task of the reports share it.
 #[derive(Debug)]
 pub(super) struct ServerLoads {
@@ -20,8 +32,7 @@ pub(super) struct ServerLoads {
 struct State {
     /// The clusters whose calls are reported to this server.
     clusters: BTreeSet<Arc<str>>,
-    /// True once the channel has ended.
-    is_over: bool,
+    demand: Demand,
     /// Wakes the task.
     task: Option<Waker>,
 }
@@ -45,11 +56,28 @@ impl ServerLoads {
         self.state.lock().clusters.remove(cluster);
     }
 
-    /// Handles the end of the channel: the task sends its last report.
+    /// Sets whether there is a cluster to report. If not, the task sends a last report and ends its stream.
+    pub(super) fn set_wanted(&self, is_wanted: bool) {
+        let demand = if is_wanted {
+            Demand::Reports
+        } else {
+            Demand::None
+        };
+        self.set_demand(demand);
+    }
+
+    /// Handles the end of the channel: the task sends its last report, and ends.
     pub(super) fn stop(&self) {
+        self.set_demand(Demand::Over);
+    }
+
+    fn set_demand(&self, demand: Demand) {
         let task = {
             let mut state = self.state.lock();
-            state.is_over = true;
+            if state.demand == demand {
+                return;
+            }
+            state.demand = demand;
             state.task.take()
         };
         if let Some(task) = task {
@@ -57,11 +85,11 @@ impl ServerLoads {
         }
     }
 
-    /// Returns whether the channel has ended. If not, `waker` is woken when it does.
-    pub(super) fn is_over(&self, waker: &Waker) -> bool {
+    /// Returns whether reports are wanted. `waker` is woken when that changes.
+    pub(super) fn demand(&self, waker: &Waker) -> Demand {
         let mut state = self.state.lock();
         state.task = Some(waker.clone());
-        state.is_over
+        state.demand
     }
 
     /// Returns what was counted of the clusters.

@@ -177,6 +177,7 @@ impl Session {
                 DependencyOutput::Publish(config) => resolution = Some(self.publish(&config)),
                 DependencyOutput::Fail(failure) => {
                     self.selector = None;
+                    self.parts.loads.keep(&[]);
                     resolution = Some(failed(&failure));
                 }
             }
@@ -208,6 +209,7 @@ impl Session {
     /// Reports the calls of the clusters whose server asked for it.
     fn report_loads(&self, config: &XdsConfig) {
         let shared = self.client.shared();
+        let mut servers = Vec::new();
         for (name, entry) in &config.clusters {
             if let Ok(resolved) = entry
                 && let ResolvedCluster::Leaf { cluster, .. } = &**resolved
@@ -216,8 +218,12 @@ impl Session {
             {
                 let node = || shared.bootstrap.node.to_proto();
                 self.parts.loads.report(name, &server, node, &shared.links);
+                if !servers.contains(&server) {
+                    servers.push(server);
+                }
             }
         }
+        self.parts.loads.keep(&servers);
     }
 
     /// Returns the selector of a configuration: the one in force if nothing of it changes.

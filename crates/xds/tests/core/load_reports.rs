@@ -358,6 +358,30 @@ fn xds_5_6_a_final_report() {
     assert_eq!(slow.now - before, Duration::from_secs(1));
 }
 
+/// "For each server with a cluster that has `lrs_server: self`": reports end with the last such cluster, and
+/// begin again with the next one. What was reported is not reported again.
+#[test]
+fn xds_5_1_reports_that_begin_again() {
+    let mut harness = Harness::reporting();
+    harness.reporter.handle_stop(harness.now);
+    assert_eq!(harness.outputs(), [LoadOutput::Collect]);
+    harness.hand_in(totals(2, 2, 0));
+    harness.reporter.handle_written();
+    assert_eq!(harness.outputs(), [LoadOutput::End, LoadOutput::Finished]);
+    assert_eq!(harness.pass(Duration::from_secs(60)), []);
+
+    harness.reporter.handle_resume(harness.now);
+    let outputs = harness.pass(Duration::ZERO);
+    assert!(
+        matches!(&*outputs, [LoadOutput::Start, LoadOutput::Send(first)] if first.node.is_some()),
+        "{outputs:?}"
+    );
+    harness.answer(all(), Some(30));
+    let stats = harness.report(totals(5, 5, 0));
+    let locality = &stats[0].upstream_locality_stats[0];
+    assert_eq!(locality.total_successful_requests, 3);
+}
+
 /// A cluster that nothing uses any more is forgotten once its last call is reported.
 #[test]
 fn xds_5_3_unused_clusters_are_forgotten() {

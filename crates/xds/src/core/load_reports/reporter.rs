@@ -65,7 +65,7 @@ enum Stage {
         interval: Duration,
         next: Instant,
     },
-    /// Everything is over.
+    /// Nothing is reported.
     Ended,
 }
 
@@ -88,7 +88,7 @@ pub enum LoadOutput {
     Send(Box<LoadStatsRequest>),
     /// A report is due: hand in the totals of all clusters ([`LoadReporter::handle_totals`]).
     Collect,
-    /// The last report is sent, or cannot be: drop everything.
+    /// The last report is sent, or cannot be: drop the stream.
     Finished,
 }
 
@@ -192,8 +192,8 @@ impl LoadReporter {
         self.outputs.push_back(LoadOutput::Send(Box::new(report)));
     }
 
-    /// Handles that no channel uses the server any more: the last report is sent, if the server has
-    /// asked for reports, and nothing after it.
+    /// Handles that nothing is to be reported any more: the last report is sent, if the server has asked
+    /// for reports, and nothing after it, unless reports are [resumed](Self::handle_resume).
     pub fn handle_stop(&mut self, now: Instant) {
         if self.last_until.is_some() {
             return;
@@ -205,6 +205,16 @@ impl LoadReporter {
             }
             Stage::Reporting { .. } => {}
             _ => self.finish(),
+        }
+    }
+
+    /// Handles that there is something to report again, after [`LoadOutput::Finished`]: a stream starts at
+    /// once. What the server knows already is not reported again.
+    pub fn handle_resume(&mut self, now: Instant) {
+        if matches!(self.stage, Stage::Ended) {
+            self.stage = Stage::Waiting(now);
+            self.in_flight = None;
+            self.last_until = None;
         }
     }
 
