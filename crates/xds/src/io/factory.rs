@@ -1,5 +1,6 @@
 //! The resolver factory of the scheme `xds`.
 
+use http::uri::Authority;
 use trunkline_resolver::{
     ResolveError, ResolveErrorKind, Resolver, ResolverFactory, ResolverOptions,
 };
@@ -37,11 +38,31 @@ impl ResolverFactory for XdsFactory {
         target: &Target,
         options: &ResolverOptions,
     ) -> Result<Box<dyn Resolver>, ResolveError> {
-        let resolver = XdsResolver::new(self.0.clone(), target.clone(), options.clone());
+        let options = with_virtual_host(options.clone(), target);
+        let resolver = XdsResolver::new(self.0.clone(), target.clone(), options);
         Ok(Box::new(resolver))
     }
 
+    /// Returns the authority that chooses the virtual host, unless it has escapes, which the crate `http`
+    /// refuses: then it is the channel that chooses what to send.
     fn default_authority(&self, target: &Target) -> Option<String> {
-        Some(data_plane_authority(target))
+        Some(data_plane_authority(target)).filter(|authority| can_be_sent(authority))
     }
+}
+
+/// What a channel sends in place of an authority that cannot be sent.
+const PLACEHOLDER: &str = "localhost";
+
+/// Returns the options with the authority that chooses the virtual host: that of the channel, or that of
+/// the target, where the channel has none or only a placeholder for it.
+fn with_virtual_host(options: ResolverOptions, target: &Target) -> ResolverOptions {
+    let own = data_plane_authority(target);
+    match options.authority.as_deref() {
+        Some(authority) if authority != PLACEHOLDER || can_be_sent(&own) => options,
+        _ => options.with_authority(own),
+    }
+}
+
+fn can_be_sent(authority: &str) -> bool {
+    authority.parse::<Authority>().is_ok()
 }
