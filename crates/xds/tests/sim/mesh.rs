@@ -66,6 +66,22 @@ impl Mesh {
         Bootstrap::new(ServerConfig::insecure(format!("ipv4:{PLANE}"))).with_node(Node::new("n1"))
     }
 
+    /// Returns the bootstrap of the mesh's clients, parsed from JSON. `features` are those of the server,
+    /// such as `"xds_v3", "trusted_xds_server"`.
+    pub(crate) fn bootstrap_with_features(&self, features: &str) -> Bootstrap {
+        let json = format!(
+            r#"{{
+                "xds_servers": [{{
+                    "server_uri": "ipv4:{PLANE}",
+                    "channel_creds": [{{ "type": "insecure" }}],
+                    "server_features": [{features}]
+                }}],
+                "node": {{ "id": "n1" }}
+            }}"#
+        );
+        Bootstrap::parse(&json).expect("a bootstrap")
+    }
+
     /// Returns the builder of a channel to `xds:///orders`.
     pub(crate) fn builder(&self) -> ChannelBuilder {
         self.builder_of("xds:///orders", self.bootstrap())
@@ -120,6 +136,13 @@ pub(crate) fn routes(
 /// Returns a duration of a resource.
 pub(crate) fn seconds(seconds: i64) -> Option<prost_types::Duration> {
     Some(prost_types::Duration { seconds, nanos: 0 })
+}
+
+/// Checks the code and the text of a call that fails.
+#[track_caller]
+pub(crate) fn check_failure(result: Result<SocketAddr, Status>, expected: &str) {
+    let text = result.map_err(|status| status.to_string());
+    assert_eq!(text, Err(expected.to_owned()));
 }
 
 /// Makes a call of the method at `path`, and returns the backend that answered, or its failure.
