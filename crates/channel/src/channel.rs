@@ -136,7 +136,7 @@ impl Channel {
         connection: ConnectionId,
     ) -> Option<ConnectionStats> {
         let snapshot = self.handle.shared.snapshot();
-        let ready = snapshot.connections.get(subchannel)?.find(connection)?;
+        let ready = snapshot.connections.find(subchannel, connection)?;
         Some(ready.connection.stats())
     }
 

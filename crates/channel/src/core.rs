@@ -1,10 +1,10 @@
 //! The decisions of a channel, without sockets, tasks, locks and clocks.
 //!
-//! From the ground up: `failure` and `subchannel` (one subchannel), `retry` and `hedging` (how
+//! From the ground up: `failure` and `subchannel` (one subchannel), `holds` (what policies have of it), `retry` and `hedging` (how
 //! often one call is sent), `deadlines` (of the calls that wait), `connections` and `snapshot` (what calls see), `subchannels` (the table with its indices), `event` (what observers see),
 //! `config` (the service config in force), `idleness` (when no call uses the channel), [`Core`],
-//! which joins them with the policy, and its parts: `resolution`, on what the resolver returns; `scaling`, on more than
-//! one connection of a subchannel; and `inspect`, on what it shows of itself.
+//! which joins them with the policy, and its parts: `resolution`, on what the resolver returns; `sharing`, on a subchannel
+//! of several policies; `scaling`, on more than one connection of a subchannel; and `inspect`, on what it shows of itself.
 
 pub(crate) mod address_fate;
 pub(crate) mod connections;
@@ -18,6 +18,7 @@ pub(crate) mod pushback;
 pub(crate) mod retry;
 
 mod answer;
+pub(crate) mod holds;
 pub(crate) mod snapshot;
 pub(crate) mod subchannel;
 mod subchannels;
@@ -31,6 +32,7 @@ pub(crate) mod idleness;
 pub(crate) mod inspect;
 mod resolution;
 mod scaling;
+mod sharing;
 #[cfg(test)]
 mod tests;
 
@@ -43,7 +45,8 @@ use trunkline_connector::ConnectionInfo;
 use trunkline_endpoint::Address;
 use trunkline_lb::{
     Action, Actions, ConnectivityState, Control, GracefulSwitch, Health, Pick, Policy,
-    PolicyOptions, PolicyRegistry, Published, SubchannelId, Watch, WatchEvent, WatchId,
+    PolicyOptions, PolicyRegistry, Published, SubchannelId, SubchannelState, Watch, WatchEvent,
+    WatchId,
 };
 use trunkline_resolver::ResolveError;
 use trunkline_service_config::{ConfigSelector, ServiceConfig};
@@ -52,10 +55,12 @@ use trunkline_status::Status;
 use self::address_fate::AddressFate;
 use self::answer::Answer;
 use self::config::{ConfigInForce, DefaultPolicy, HealthChecks};
-use self::connections::{ConnectionId, ReadyConnection, ReadySubchannel};
+use self::connections::{ConnectionId, ReadyConnection};
 use self::event::ChannelEvent;
 use self::failure::{ConnectFailure, ConnectPhase, ConnectionLost, ConnectionLostReason};
+use self::holds::HoldId;
 use self::idleness::{CallCounts, Idleness};
+use self::sharing::Rest;
 use self::snapshot::Snapshot;
 use self::subchannel::{Growth, LastFailure, LastLoss, Stage, Subchannel};
 use self::subchannels::{NewConnection, NextStage, Subchannels};
@@ -114,6 +119,8 @@ pub(crate) struct Core<C> {
     /// When the channel changed its state last; `None` before the first change.
     state_since: Option<Instant>,
     subchannels: Subchannels<C>,
+    /// The subchannels without a hold. Empty but while actions are carried out.
+    unheld: Vec<SubchannelId>,
     watches: Watches,
     published: Published,
     outputs: VecDeque<Output<C>>,
@@ -139,6 +146,9 @@ pub(crate) enum Output<C> {
     /// Once the snapshot is published, wake the calls that wait for a free stream on this subchannel,
     /// look whether any still waits, and call [`handle_line`](Core::handle_line).
     LookAtLine(SubchannelId),
+    /// Once the snapshot is published, wake all calls that wait for a free stream on this subchannel: a
+    /// policy has removed it, and another one has not.
+    WakeLine(SubchannelId),
     /// Once the snapshot is published, wake all calls that wait for a free stream on this subchannel:
     /// it was removed.
     DropLine(SubchannelId),
@@ -218,6 +228,7 @@ impl<C> Core<C> {
             last_resolver_error: None,
             state_since: None,
             subchannels: Subchannels::new(),
+            unheld: Vec::new(),
             watches: Watches::default(),
             published: Published {
                 state: ConnectivityState::Idle,
@@ -274,7 +285,7 @@ impl<C> Core<C> {
             subchannel.backoff.reset();
             let address = subchannel.address.clone();
             let info = info.clone();
-            let connections = self.subchannels.connections().count(id) + 1;
+            let connections = self.subchannels.connection_count(id) + 1;
             self.observe(ChannelEvent::Connected {
                 id,
                 connection: connection_id,
@@ -354,7 +365,7 @@ impl<C> Core<C> {
             self.keepalive_time = time;
             self.observe(ChannelEvent::KeepaliveRaised { time });
         }
-        let ready = self.subchannels.connections().get(id);
+        let ready = self.subchannels.ready(id);
         let Some(retry_at) = ready.and_then(|ready| Some(ready.find(connection)?.retry_at)) else {
             return;
         };
@@ -376,7 +387,7 @@ impl<C> Core<C> {
             at: now,
         }));
         let address = subchannel.address.clone();
-        let connections = self.subchannels.connections().count(id) - 1;
+        let connections = self.subchannels.connection_count(id) - 1;
         self.observe(ChannelEvent::Lost {
             id,
             connection,
@@ -393,24 +404,17 @@ impl<C> Core<C> {
     }
 
     /// Handles an event of a watch.
-    pub(crate) fn handle_watch(
-        &mut self,
-        watch: WatchId,
-        id: SubchannelId,
-        event: WatchEvent,
-        now: Instant,
-    ) {
-        let is_running = if matches!(event, WatchEvent::Ended(_)) {
-            self.watches.remove(watch)
-        } else {
-            self.watches.contains(watch)
+    pub(crate) fn handle_watch(&mut self, watch: WatchId, event: WatchEvent, now: Instant) {
+        let Some(hold) = self.watches.hold(watch) else {
+            return;
         };
-        if is_running {
-            self.notify_policy(now, |policy, control| {
-                policy.handle_watch(watch, id, event, control);
-            });
-            self.carry_out_actions(now);
+        if matches!(event, WatchEvent::Ended(_)) {
+            self.watches.remove(watch);
         }
+        self.notify_policy(now, |policy, control| {
+            policy.handle_watch(watch, hold, event, control);
+        });
+        self.carry_out_actions(now);
     }
 
     /// Handles the time that [`poll_timeout`](Self::poll_timeout) returned.
@@ -521,8 +525,8 @@ impl<C> Core<C> {
     fn drop_policy(&mut self, now: Instant) {
         self.outputs.push_back(Output::StopResolver);
         let mut control = self.actions.control(now);
-        for id in self.subchannels.ids() {
-            control.remove_subchannel(id);
+        for hold in self.subchannels.holds().ids() {
+            control.remove_subchannel(hold);
         }
         self.policy_options.seed = self.rng.next_seed();
         self.policy = GracefulSwitch::new(&self.policy_options);
@@ -609,30 +613,19 @@ impl<C> Core<C> {
             if actions.is_empty() {
                 return;
             }
-            for action in actions {
-                self.carry_out(action, now);
+            let mut rest = Rest::new(&actions);
+            while let Some(action) = rest.next() {
+                self.carry_out(action.clone(), &mut rest, now);
             }
+            self.remove_unheld();
         }
     }
 
-    fn carry_out(&mut self, action: Action, now: Instant) {
+    fn carry_out(&mut self, action: Action, rest: &mut Rest<'_>, now: Instant) {
         match action {
-            Action::Create { id, address } => {
-                let seed = self.rng.next_seed();
-                let subchannel = Subchannel::new(id, address, self.backoff, seed, now);
-                let address = subchannel.address.clone();
-                let is_ignored = subchannel.authority.is_none() && address.server_name().is_some();
-                self.subchannels.insert(subchannel);
-                self.observe(ChannelEvent::SubchannelCreated {
-                    id,
-                    address: address.clone(),
-                });
-                if is_ignored {
-                    self.observe(ChannelEvent::ServerNameIgnored { id, address });
-                }
-            }
+            Action::Create { id, address } => self.create(id, address, now),
             Action::Connect(id) => self.connect(id, now),
-            Action::Remove(id) => self.remove(id),
+            Action::Remove(id) => self.release(id, rest, now),
             Action::LimitConnections { id, most } => self.limit_connections(id, most),
             Action::RequestReresolution => self.outputs.push_back(Output::ResolveNow),
             Action::Watch { watch, id, call } => self.start_watch(watch, id, call, now),
@@ -656,39 +649,8 @@ impl<C> Core<C> {
         }
     }
 
-    fn remove(&mut self, id: SubchannelId) {
-        let ready = self.subchannels.connections().get(id);
-        let connections = ready.into_iter().flat_map(ReadySubchannel::iter);
-        let connections = connections.map(|ready| ready.connection_id).collect();
-        let Some(gone) = self.subchannels.remove(id) else {
-            return;
-        };
-        if gone.stage().retry_time_of_attempt().is_some() {
-            self.outputs.push_back(Output::Cancel(id));
-            if let Some(connection) = gone.last_attempt {
-                self.observe(ChannelEvent::ConnectCancelled {
-                    id,
-                    connection,
-                    address: gone.address.clone(),
-                });
-            }
-        }
-        // The policy is not notified of the end of these watches: it has no such subchannel any
-        // more.
-        let ended = self.watches.remove_all(id);
-        self.outputs.extend(ended.into_iter().map(Output::Unwatch));
-        self.outputs.push_back(Output::DropLine(id));
-        let address = gone.address;
-        self.observe(ChannelEvent::SubchannelRemoved {
-            id,
-            address,
-            connections,
-        });
-    }
-
-    fn report_health(&mut self, id: SubchannelId, service: Arc<str>, health: Health) {
-        if let Some(subchannel) = self.subchannels.get(id) {
-            let address = subchannel.address.clone();
+    fn report_health(&mut self, hold: HoldId, service: Arc<str>, health: Health) {
+        if let Some((id, address)) = self.held(hold) {
             self.observe(ChannelEvent::Health {
                 id,
                 address,
@@ -698,9 +660,8 @@ impl<C> Core<C> {
         }
     }
 
-    fn report_loads_unsupported(&mut self, id: SubchannelId, status: Status) {
-        if let Some(subchannel) = self.subchannels.get(id) {
-            let address = subchannel.address.clone();
+    fn report_loads_unsupported(&mut self, hold: HoldId, status: Status) {
+        if let Some((id, address)) = self.held(hold) {
             self.observe(ChannelEvent::LoadReportsUnsupported {
                 id,
                 address,
@@ -709,32 +670,29 @@ impl<C> Core<C> {
         }
     }
 
-    fn start_watch(&mut self, watch: WatchId, id: SubchannelId, call: Watch, now: Instant) {
-        if let Some(ready) = self.subchannels.connections().get(id) {
+    /// Returns the subchannel of a hold, with its address.
+    fn held(&self, hold: HoldId) -> Option<(SubchannelId, Address)> {
+        let subchannel = self.subchannels.get(self.subchannels.held(hold)?)?;
+        Some((subchannel.id, subchannel.address.clone()))
+    }
+
+    fn start_watch(&mut self, watch: WatchId, hold: HoldId, call: Watch, now: Instant) {
+        if let Some(ready) = self.subchannels.connections().get(hold) {
             let ready = Arc::clone(ready.oldest());
             let connection = ready.connection_id;
-            self.watches.insert(watch, id, connection, call.clone());
+            self.watches.insert(watch, hold, connection, call.clone());
             self.outputs.push_back(Output::Watch { watch, ready, call });
-        } else if self.subchannels.get(id).is_some() {
-            self.end_watch(watch, id, "the subchannel has no connection", now);
+        } else if self.subchannels.held(hold).is_some() {
+            self.end_watch(watch, hold, "the subchannel has no connection", now);
         }
     }
 
     /// Reports to the policy that a watch ended because its subchannel has no connection.
-    fn end_watch(&mut self, watch: WatchId, id: SubchannelId, why: &'static str, now: Instant) {
+    fn end_watch(&mut self, watch: WatchId, hold: HoldId, why: &'static str, now: Instant) {
         let event = WatchEvent::Ended(Status::unavailable(why));
         self.notify_policy(now, |policy, control| {
-            policy.handle_watch(watch, id, event, control);
+            policy.handle_watch(watch, hold, event, control);
         });
-    }
-
-    fn connect(&mut self, id: SubchannelId, now: Instant) {
-        let Some(subchannel) = self.subchannels.get(id) else {
-            return;
-        };
-        if matches!(subchannel.stage(), Stage::Idle) {
-            self.connect_after_hold(id, now);
-        }
     }
 
     /// Starts an attempt: not before the time to which the loss of an unused connection holds it back.
@@ -766,7 +724,7 @@ impl<C> Core<C> {
         let growth = Growth::Connecting { retry_at, phase };
         let next = subchannel.stage().with(alone, growth);
         let address = subchannel.address.clone();
-        let connections = self.subchannels.connections().count(id);
+        let connections = self.subchannels.connection_count(id);
         if connections > 0 {
             let address = address.clone();
             self.observe(ChannelEvent::ConnectionScaling {
@@ -798,8 +756,8 @@ impl<C> Core<C> {
         Some((stage.clone(), stage.retry_time_of_attempt()?))
     }
 
-    /// Changes the stage of a subchannel, and reports the new state to the policy and the observer
-    /// if that changed too.
+    /// Changes the stage of a subchannel, and reports the new state to the policies that see it and
+    /// the observer if that changed too.
     fn transition(&mut self, id: SubchannelId, next: NextStage<C>, now: Instant) {
         let Some(old) = self.subchannels.transition(id, next, now) else {
             return;
@@ -811,21 +769,29 @@ impl<C> Core<C> {
         if state == old.state() {
             return;
         }
+        let was_ready = matches!(old, Stage::Ready { .. });
+        let is_ready = state == SubchannelState::Ready;
+        if is_ready != was_ready {
+            let pool = self.actions.pool_mut();
+            pool.set_ready(id, &subchannel.address, is_ready);
+        }
         let address = subchannel.address.clone();
         self.observe(ChannelEvent::Subchannel {
             id,
             address,
             state: state.clone(),
         });
-        if matches!(old, Stage::Ready { .. }) {
-            for watch in self.watches.remove_all(id) {
-                self.outputs.push_back(Output::Unwatch(watch));
-                self.end_watch(watch, id, "the connection was lost", now);
+        for hold in &self.subchannels.handle_change(id, &state) {
+            if was_ready {
+                for watch in self.watches.remove_all(*hold) {
+                    self.outputs.push_back(Output::Unwatch(watch));
+                    if self.actions.control(now).exists(*hold) {
+                        self.end_watch(watch, *hold, "the connection was lost", now);
+                    }
+                }
             }
+            self.notify_hold(*hold, state.clone(), now);
         }
-        self.notify_policy(now, |policy, control| {
-            policy.handle_subchannel(id, state, control);
-        });
     }
 
     fn notify_policy<R>(

@@ -58,6 +58,31 @@ impl<T> ShortList<T> {
     }
 }
 
+impl<T> ShortList<T> {
+    /// Returns the items, to change them.
+    #[must_use]
+    pub fn as_mut_slice(&mut self) -> &mut [T] {
+        match &mut self.0 {
+            Items::None => &mut [],
+            Items::One(item) => slice::from_mut(item),
+            Items::Many(items) => items,
+        }
+    }
+
+    /// Removes the items for which `keep` returns false.
+    pub fn retain(&mut self, mut keep: impl FnMut(&T) -> bool) {
+        match &mut self.0 {
+            Items::None => {}
+            Items::One(item) => {
+                if !keep(item) {
+                    self.0 = Items::None;
+                }
+            }
+            Items::Many(items) => items.retain(keep),
+        }
+    }
+}
+
 impl<T> Default for ShortList<T> {
     fn default() -> Self {
         Self::new()
@@ -148,6 +173,18 @@ mod tests {
             assert_eq!(list, ShortList::from(expected.clone()));
             assert_eq!(format!("{list:?}"), format!("{expected:?}"));
             assert_eq!(Vec::from(list), expected);
+        }
+    }
+
+    /// Items are changed and removed in place.
+    #[test]
+    fn changes_and_removes_items() {
+        for count in 0..5 {
+            let mut list: ShortList<u32> = (0..count).collect();
+            list.as_mut_slice().iter_mut().for_each(|item| *item *= 10);
+            list.retain(|item| *item != 10);
+            let expected: Vec<u32> = (0..count).filter(|n| *n != 1).map(|n| n * 10).collect();
+            assert_eq!(*list, *expected);
         }
     }
 }

@@ -12,6 +12,8 @@ use crate::ejection::Ejection;
 use crate::health::Health;
 use crate::picker::Picker;
 use crate::subchannel::SubchannelId;
+use crate::subchannel_ids::SubchannelIds;
+use crate::subchannel_pool::SubchannelPool;
 use crate::watch::{Watch, WatchId};
 use crate::weights::WeightsUpdate;
 
@@ -21,7 +23,8 @@ use crate::weights::WeightsUpdate;
 /// compiler finds that code.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
-    /// Create a subchannel for this address; it is idle.
+    /// Create a subchannel for this address; it is idle. Where the channel shares subchannels and has a
+    /// ready one for the address, the policy is notified at once that this one is ready.
     Create {
         /// The id of the subchannel.
         id: SubchannelId,
@@ -107,10 +110,10 @@ pub struct Actions {
     wants_reresolution: bool,
     /// What was published since the last `take_published`; the newest only.
     published: Option<Published>,
-    /// The current generation of each index that was ever used.
-    generations: Vec<u32>,
-    /// Indices whose subchannel was removed; the one freed last is used first.
-    free: Vec<u32>,
+    /// The ids of the subchannels that policies have.
+    ids: SubchannelIds,
+    /// The subchannels that new ones share.
+    pool: SubchannelPool,
     /// How many watches were started.
     watches: u64,
     /// How many subchannels were removed.
@@ -135,6 +138,18 @@ impl Actions {
         std::mem::take(&mut self.queue)
     }
 
+    /// Returns the subchannels of the channel by address, for [`Control::is_connected`]. The channel keeps
+    /// them up to date; it is empty where a channel shares no subchannel.
+    #[must_use]
+    pub fn pool(&self) -> &SubchannelPool {
+        &self.pool
+    }
+
+    /// Returns the subchannels of the channel by address, to change them.
+    pub fn pool_mut(&mut self) -> &mut SubchannelPool {
+        &mut self.pool
+    }
+
     /// Removes and returns what was published last; `None` if nothing was since the last call.
     pub fn take_published(&mut self) -> Option<Published> {
         self.published.take()
@@ -155,19 +170,21 @@ impl Control<'_> {
         self.now
     }
 
-    /// Creates an idle subchannel for `address`.
+    /// Creates a subchannel for `address`, which is idle.
+    ///
+    /// It becomes ready at once, before it is connected, where another policy of the channel is connected to
+    /// the address: they share the connection. Each has an id of its own.
     pub fn create_subchannel(&mut self, address: Address) -> SubchannelId {
-        let actions = &mut *self.actions;
-        let index = actions.free.pop().unwrap_or_else(|| {
-            actions.generations.push(0);
-            u32::try_from(actions.generations.len() - 1).expect("fewer than 2^32 subchannels")
-        });
-        let id = SubchannelId {
-            index,
-            generation: actions.generations[index as usize],
-        };
-        actions.queue.push(Action::Create { id, address });
+        let id = self.actions.ids.issue();
+        self.actions.queue.push(Action::Create { id, address });
         id
+    }
+
+    /// Returns true if a new subchannel for `address` is ready at once, because another policy of the
+    /// channel is connected to it. That one can be removed in the same event: then it is not.
+    #[must_use]
+    pub fn is_connected(&self, address: &Address) -> bool {
+        self.actions.pool.is_ready(address)
     }
 
     /// Connects an idle subchannel; does nothing in any other state.
@@ -177,11 +194,9 @@ impl Control<'_> {
 
     /// Removes a subchannel. Calls in progress finish.
     pub fn remove_subchannel(&mut self, id: SubchannelId) {
-        let generation = &mut self.actions.generations[id.index()];
-        debug_assert_eq!(*generation, id.generation, "a subchannel is removed once");
-        if *generation == id.generation {
-            *generation = generation.wrapping_add(1);
-            self.actions.free.push(id.index);
+        let is_removed = self.actions.ids.retire(id);
+        debug_assert!(is_removed, "a subchannel is removed once");
+        if is_removed {
             self.actions.removals += 1;
             self.actions.queue.push(Action::Remove(id));
         }
@@ -235,9 +250,10 @@ impl Control<'_> {
         self.actions.queue.push(report);
     }
 
-    /// Returns true if the subchannel was created and not removed.
-    pub(crate) fn exists(&self, id: SubchannelId) -> bool {
-        self.actions.generations.get(id.index()) == Some(&id.generation)
+    /// Returns true if a policy created the subchannel, and did not remove it.
+    #[must_use]
+    pub fn exists(&self, id: SubchannelId) -> bool {
+        self.actions.ids.is_in_use(id)
     }
 
     /// Returns how many subchannels of the tree of policies were removed so far.

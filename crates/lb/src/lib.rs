@@ -9,6 +9,8 @@ mod ejection;
 mod health;
 mod labels;
 mod subchannel;
+mod subchannel_ids;
+mod subchannel_pool;
 mod subchannel_table;
 mod watch;
 mod weights;
@@ -102,6 +104,8 @@ pub use crate::round_robin::{RoundRobin, RoundRobinConfig, RoundRobinFactory};
 pub use crate::sharding::{EndpointChild, EndpointSharding, ReadyList};
 pub use crate::static_weights::{StaticWeights, StaticWeightsConfig, StaticWeightsFactory};
 pub use crate::subchannel::{ParseSubchannelIdError, SubchannelId, SubchannelState};
+pub use crate::subchannel_ids::SubchannelIds;
+pub use crate::subchannel_pool::SubchannelPool;
 pub use crate::subchannel_table::SubchannelTable;
 pub use crate::watch::{Watch, WatchEvent, WatchId};
 pub use crate::weighted_round_robin::{

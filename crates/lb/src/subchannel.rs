@@ -11,6 +11,9 @@ use trunkline_status::Status;
 /// An id is an index, which is used again after the subchannel is removed, and a generation, which
 /// is not. So a late event of a removed subchannel cannot be taken for one of its successor.
 ///
+/// Policies that connect to one address share a subchannel, and each has an id of its own for it. Observers,
+/// channelz and inspections have the id of the subchannel itself. While nothing is shared, both are the same.
+///
 /// # Examples
 ///
 /// ```
@@ -81,11 +84,13 @@ impl Error for ParseSubchannelIdError {}
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SubchannelState {
     /// Not connected; connects when the policy requests it ([`Control::connect`](crate::Control)).
-    /// A new subchannel is idle, and so is one that lost its connection or whose back-off is over.
+    /// A new subchannel is idle, and so is one that lost its connection or whose back-off is over. Attempts
+    /// that only other policies have requested leave it idle.
     Idle,
     /// A connection attempt is in progress.
     Connecting,
-    /// Connected: the SETTINGS frame of the server has arrived.
+    /// Connected: the SETTINGS frame of the server has arrived. An idle subchannel can become ready
+    /// without a request of its policy, where another policy of the channel connects to the address.
     Ready,
     /// The attempt failed, and the back-off has not ended.
     TransientFailure(Status),

@@ -11,6 +11,7 @@ use trunkline_status::Status;
 use trunkline_transport::Connection;
 
 use crate::core::connections::ReadyConnection;
+use crate::core::holds::HoldId;
 use crate::record::AttemptRecord;
 
 /// An attempt that has a connection, and waits for the metadata of its credentials. Only calls with
@@ -20,6 +21,8 @@ use crate::record::AttemptRecord;
 /// attempt.
 #[must_use = "dropping it cancels the attempt"]
 pub(crate) struct Authorizing {
+    /// The hold that was picked.
+    pub(crate) hold: HoldId,
     pub(crate) ready: Arc<ReadyConnection<Connection>>,
     pub(crate) uri: Uri,
     pub(crate) record: AttemptRecord,
@@ -31,12 +34,14 @@ pub(crate) const WAITING: &str = "waiting for the call credentials";
 
 impl Authorizing {
     pub(crate) fn new(
+        hold: HoldId,
         ready: Arc<ReadyConnection<Connection>>,
         uri: Uri,
         record: AttemptRecord,
         metadata: BoxFuture<Result<HeaderMap, Status>>,
     ) -> Self {
         Self {
+            hold,
             ready,
             uri,
             record,

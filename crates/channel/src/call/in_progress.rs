@@ -33,6 +33,7 @@ use crate::call::transparent_retries::status_of;
 use crate::control::event::ControlEvent;
 use crate::core::connections::ReadyConnection;
 use crate::core::hedging::Hedging;
+use crate::core::holds::HoldId;
 use crate::core::pushback::Pushback;
 use crate::credentials::{CallCredentials, CredentialsRequest, WithCallCredentials};
 use crate::extensions::{CallAttributes, WaitForReady};
@@ -473,7 +474,7 @@ impl<'a> Call<'a> {
                 record.set_picked(&handle.shared.runtime, &snapshot, id, throttle);
                 match snapshot.connections.get(id) {
                     Some(subchannel) => {
-                        record.set_connected();
+                        record.set_connected(subchannel.oldest());
                         let ready = subchannel.choose(Connection::has_room);
                         let picked_authority = picked_authority.take();
                         let uri = match self.uri(ready, picked_authority.as_ref()) {
@@ -484,10 +485,10 @@ impl<'a> Call<'a> {
                             }
                         };
                         if self.has_credentials() {
-                            self.ask_credentials(ready, uri, record)
+                            self.ask_credentials(id, ready, uri, record)
                         } else {
                             let head = self.head(uri);
-                            self.send(ready, head, record, body)
+                            self.send(id, ready, head, record, body)
                         }
                     }
                     None => {
@@ -528,6 +529,7 @@ impl<'a> Call<'a> {
     /// Asks the credentials for the metadata of an attempt.
     fn ask_credentials(
         &self,
+        hold: HoldId,
         ready: &Arc<ReadyConnection<Connection>>,
         uri: Uri,
         mut record: AttemptRecord,
@@ -539,7 +541,8 @@ impl<'a> Call<'a> {
         let peer = ready.connection.peer_addr().clone();
         let list = shared.credentials.with(self.credentials);
         let metadata = Box::pin(list.metadata(request, peer));
-        PickOutcome::Authorizing(Authorizing::new(Arc::clone(ready), uri, record, metadata))
+        let ready = Arc::clone(ready);
+        PickOutcome::Authorizing(Authorizing::new(hold, ready, uri, record, metadata))
     }
 
     /// Waits for the credentials of an attempt, and sends it.
@@ -585,12 +588,13 @@ impl<'a> Call<'a> {
         for (name, value) in &metadata {
             head.headers_mut().append(name, value.clone());
         }
-        self.send(&attempt.ready, head, attempt.record, body)
+        self.send(attempt.hold, &attempt.ready, head, attempt.record, body)
     }
 
-    /// Sends the call on a connection.
+    /// Sends the call on a connection of the hold that was picked.
     fn send<B>(
         &mut self,
+        hold: HoldId,
         ready: &ReadyConnection<Connection>,
         mut head: Request<()>,
         mut record: AttemptRecord,
@@ -603,7 +607,7 @@ impl<'a> Call<'a> {
         let listener = record.inject(head.headers_mut());
         let mut sent_on = None;
         let siblings = || {
-            let siblings = Siblings::new(self.handle, ready);
+            let siblings = Siblings::new(self.handle, hold, ready);
             sent_on = Some(siblings.1);
             Box::new(siblings.0) as Box<dyn Candidates>
         };

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use http::Request;
 use trunkline_connector::SecurityLevel;
-use trunkline_lb::SubchannelId;
 use trunkline_runtime::Lock;
 use trunkline_status::Status;
 use trunkline_transport::{CallLine, Candidates, Connection, Turn};
 
 use crate::control::event::ControlEvent;
 use crate::core::connections::{ConnectionId, ReadyConnection};
+use crate::core::holds::HoldId;
 use crate::handle::Handle;
 
 /// The connections of one subchannel, for a call that waits for a free stream: those of the snapshot
@@ -22,7 +22,8 @@ use crate::handle::Handle;
 pub(crate) struct Siblings {
     handle: Arc<Handle>,
     line: CallLine,
-    id: SubchannelId,
+    /// The hold that was picked.
+    hold: HoldId,
     /// The connection that the call was made for.
     connection: ConnectionId,
     /// How that connection is protected, for which the credentials of the call were made.
@@ -44,26 +45,28 @@ impl SentOn {
 }
 
 impl Siblings {
-    /// Returns the connections of the subchannel of `ready`, for which the call was made, and the one
-    /// that the call is sent on in the end.
+    /// Returns the connections of the hold that was picked, and the one that the call is sent on in the
+    /// end. The call was made for `ready`.
     pub(crate) fn new(
         handle: &Arc<Handle>,
+        hold: HoldId,
         ready: &ReadyConnection<Connection>,
     ) -> (Self, Arc<SentOn>) {
         let sent_on = Arc::new(SentOn(Lock::new(ready.connection_id)));
-        let siblings = Self::with(handle, ready, Arc::clone(&sent_on));
+        let siblings = Self::with(handle, hold, ready, Arc::clone(&sent_on));
         (siblings, sent_on)
     }
 
     fn with(
         handle: &Arc<Handle>,
+        hold: HoldId,
         ready: &ReadyConnection<Connection>,
         sent_on: Arc<SentOn>,
     ) -> Self {
         Self {
             handle: Arc::clone(handle),
             line: ready.connection.line().clone(),
-            id: ready.id,
+            hold,
             connection: ready.connection_id,
             security: ready.info.security,
             sent_on,
@@ -89,7 +92,7 @@ impl Siblings {
 impl Candidates for Siblings {
     fn find_room(&mut self, head: &Request<()>) -> Turn {
         let snapshot = self.handle.shared.snapshot();
-        let Some(ready) = snapshot.connections.get(self.id) else {
+        let Some(ready) = snapshot.connections.get(self.hold) else {
             self.may_grow = false;
             return leave("no connection is left to the address");
         };
@@ -109,7 +112,8 @@ impl Candidates for Siblings {
 
     fn handle_waiting(&mut self) {
         if self.may_grow && self.line.ask() {
-            self.handle.send(ControlEvent::CallWaiting { id: self.id });
+            self.handle
+                .send(ControlEvent::CallWaiting { hold: self.hold });
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use trunkline_lb::SubchannelId;
 use trunkline_transport::{CallLine, Connection};
 
-use crate::core::snapshot::Snapshot;
+use crate::core::connections::ReadySubchannel;
 
 /// The lines of the subchannels that have tried to connect, and those to look at once the snapshot is
 /// published.
@@ -16,8 +16,8 @@ pub(crate) struct Lines {
     by_subchannel: BTreeMap<SubchannelId, CallLine>,
     /// The lines to look at.
     looks: Vec<SubchannelId>,
-    /// The lines of subchannels that were removed.
-    dropped: Vec<CallLine>,
+    /// The lines whose calls are to be woken.
+    wakes: Vec<CallLine>,
 }
 
 impl Lines {
@@ -33,12 +33,17 @@ impl Lines {
 
     /// Forgets the line of a subchannel that was removed, and plans to wake its calls.
     pub(crate) fn remove(&mut self, id: SubchannelId) {
-        self.dropped.extend(self.by_subchannel.remove(&id));
+        self.wakes.extend(self.by_subchannel.remove(&id));
     }
 
-    /// Wakes the calls of the subchannels that were removed.
-    pub(crate) fn wake_dropped(&mut self) {
-        for line in self.dropped.drain(..) {
+    /// Plans to wake the calls of a subchannel that a policy has removed, and another one has not.
+    pub(crate) fn plan_wake(&mut self, id: SubchannelId) {
+        self.wakes.extend(self.by_subchannel.get(&id).cloned());
+    }
+
+    /// Wakes the calls for which that was planned.
+    pub(crate) fn wake_planned(&mut self) {
+        for line in self.wakes.drain(..) {
             line.wake_all();
         }
     }
@@ -48,15 +53,19 @@ impl Lines {
         std::mem::take(&mut self.looks)
     }
 
-    /// Wakes the calls of a subchannel that find room by the published snapshot, or no connection.
-    /// Returns true when calls wait and all connections are full.
-    pub(crate) fn look(&self, id: SubchannelId, snapshot: &Snapshot<Connection>) -> bool {
+    /// Wakes the calls of a subchannel that find room on its connections `ready`, which are published, or
+    /// no connection. Returns true when calls wait and all connections are full.
+    pub(crate) fn look(
+        &self,
+        id: SubchannelId,
+        ready: Option<&ReadySubchannel<Connection>>,
+    ) -> bool {
         let Some(line) = self.by_subchannel.get(&id) else {
             return false;
         };
         // First: a call that waits from now on asks again.
         line.take_ask();
-        let Some(ready) = snapshot.connections.get(id) else {
+        let Some(ready) = ready else {
             line.wake_all();
             return false;
         };

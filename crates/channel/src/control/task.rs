@@ -170,16 +170,16 @@ impl ControlTask {
         self.core.shut_down(self.shared.runtime.now());
         self.do_outputs();
         self.inbox.close(status);
-        self.lines.wake_dropped();
+        self.lines.wake_planned();
     }
 
     /// Looks at the calls that wait for a free stream, where the core has asked for that. The snapshot
     /// is published.
     fn look_at_lines(&mut self) -> usize {
-        self.lines.wake_dropped();
+        self.lines.wake_planned();
         let looks = self.lines.take_looks();
         for id in &looks {
-            let must_grow = self.lines.look(*id, &self.shared.snapshot());
+            let must_grow = self.lines.look(*id, self.core.ready(*id));
             self.core
                 .handle_line(*id, must_grow, self.shared.runtime.now());
         }
@@ -243,9 +243,9 @@ impl ControlTask {
                 self.attempts.remove(&id);
                 self.core.handle_failed(id, failure, now);
             }
-            ControlEvent::Watched { watch, id, event } => {
+            ControlEvent::Watched { watch, event } => {
                 let is_message = matches!(event, WatchEvent::Message(_));
-                self.core.handle_watch(watch, id, event, now);
+                self.core.handle_watch(watch, event, now);
                 if is_message {
                     self.permit_message(watch);
                 } else {
@@ -257,7 +257,7 @@ impl ControlTask {
                 connection_id,
                 why,
             } => self.core.handle_lost(id, connection_id, why, now),
-            ControlEvent::CallWaiting { id } => self.core.handle_call_waiting(id),
+            ControlEvent::CallWaiting { hold } => self.core.handle_call_waiting(hold),
             ControlEvent::Close { deadline, done } => {
                 let closing = self.closing.get_or_insert_with(Closing::default);
                 closing.add(deadline, done);
@@ -361,6 +361,7 @@ impl ControlTask {
                     self.shared.runtime.spawn(Box::pin(attempt.run()));
                 }
                 Output::LookAtLine(id) => self.lines.plan_look(id),
+                Output::WakeLine(id) => self.lines.plan_wake(id),
                 Output::DropLine(id) => self.lines.remove(id),
                 Output::Cancel(id) => drop(self.attempts.remove(&id)),
                 Output::Watch { watch, ready, call } => self.start_watch(watch, &ready, call),
@@ -394,7 +395,6 @@ impl ControlTask {
         self.watches.insert(watch, handle);
         let task = WatchTask {
             watch,
-            id: ready.id,
             call,
             connection: ready.connection.clone(),
             authority: ready.authority.clone(),

@@ -10,7 +10,7 @@ use http::header::{CONTENT_TYPE, TE, USER_AGENT};
 use http::uri::Authority;
 use http::{HeaderValue, Method, Request, Uri, Version};
 use trunkline_connector::SecurityLevel;
-use trunkline_lb::{SubchannelId, Watch, WatchEvent, WatchId};
+use trunkline_lb::{Watch, WatchEvent, WatchId};
 use trunkline_runtime::PeerAddr;
 use trunkline_status::Status;
 use trunkline_transport::{Connection, Incoming, IncomingFrame, RequestBody};
@@ -28,7 +28,6 @@ const LONGEST_MESSAGE: usize = 64 * 1024;
 /// One watch. It runs as its own task, and reports to the control task by events.
 pub(crate) struct WatchTask {
     pub(crate) watch: WatchId,
-    pub(crate) id: SubchannelId,
     pub(crate) call: Watch,
     pub(crate) connection: Connection,
     /// The authority of the address, if it has one.
@@ -69,7 +68,6 @@ impl WatchTask {
         // The queue is unbounded, and closed only when the control task has ended.
         let _ = self.events.try_send(ControlEvent::Watched {
             watch: self.watch,
-            id: self.id,
             event,
         });
     }

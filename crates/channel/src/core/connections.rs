@@ -1,4 +1,4 @@
-//! The connections that calls can use, by subchannel.
+//! The connections that calls can use, by the subchannel that a pick returns.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,11 +8,13 @@ use http::uri::Authority;
 use trunkline_connector::ConnectionInfo;
 use trunkline_lb::{SubchannelId, SubchannelTable};
 
-/// The connections of the subchannels that are READY.
+use crate::core::holds::HoldId;
+
+/// The connections of the subchannels that are READY, for each of their holds.
 ///
 /// A snapshot holds a clone, which shares what does not change with the next ones.
 pub(crate) struct Connections<C> {
-    table: SubchannelTable<ReadySubchannel<C>>,
+    by_hold: SubchannelTable<ReadySubchannel<C>>,
 }
 
 /// Identifies a connection of one channel, by the attempt that made it. An id is never used twice.
@@ -48,13 +50,14 @@ pub(crate) struct ReadySubchannel<C> {
     oldest: Arc<ReadyConnection<C>>,
     /// The others. Empty for most subchannels, and then nothing is allocated.
     younger: Vec<Arc<ReadyConnection<C>>>,
-    /// The most that the policy lets it open; `None` for the channel's own number.
+    /// The most that the policy of the hold lets it open; `None` for the channel's own number.
     most: Option<usize>,
 }
 
 /// One connection of a READY subchannel.
 #[derive(Debug)]
 pub(crate) struct ReadyConnection<C> {
+    /// The subchannel.
     pub(crate) id: SubchannelId,
     pub(crate) connection_id: ConnectionId,
     /// If its attempt had failed, the next could have started then. The time also bounds the attempt
@@ -68,6 +71,28 @@ pub(crate) struct ReadyConnection<C> {
 }
 
 impl<C> ReadySubchannel<C> {
+    /// Returns a subchannel with its first connection.
+    pub(crate) fn new(oldest: ReadyConnection<C>) -> Self {
+        Self {
+            oldest: Arc::new(oldest),
+            younger: Vec::new(),
+            most: None,
+        }
+    }
+
+    /// Adds a connection, the youngest.
+    pub(crate) fn push(&mut self, ready: ReadyConnection<C>) {
+        self.younger.push(Arc::new(ready));
+    }
+
+    /// Returns the same connections for a hold whose policy lets the subchannel open `most`.
+    pub(crate) fn with_most(&self, most: Option<usize>) -> Self {
+        Self {
+            most,
+            ..self.clone()
+        }
+    }
+
     /// Returns the oldest connection.
     pub(crate) fn oldest(&self) -> &Arc<ReadyConnection<C>> {
         &self.oldest
@@ -107,7 +132,7 @@ impl<C> ReadySubchannel<C> {
     }
 
     /// Returns the subchannel without this connection; `None` if no other is left.
-    fn without(&self, id: ConnectionId) -> Option<Self> {
+    pub(crate) fn without(&self, id: ConnectionId) -> Option<Self> {
         let mut left = self.iter().filter(|ready| ready.connection_id != id);
         let oldest = Arc::clone(left.next()?);
         let younger = left.cloned().collect();
@@ -122,66 +147,48 @@ impl<C> ReadySubchannel<C> {
 impl<C> Connections<C> {
     pub(crate) fn new() -> Self {
         Self {
-            table: SubchannelTable::new(),
+            by_hold: SubchannelTable::new(),
         }
     }
 
-    /// Returns the connections of a subchannel, if it has any.
-    pub(crate) fn get(&self, id: SubchannelId) -> Option<&ReadySubchannel<C>> {
-        self.table.get(id)
+    /// Returns the connections of a hold, if it has any.
+    pub(crate) fn get(&self, hold: HoldId) -> Option<&ReadySubchannel<C>> {
+        self.by_hold.get(hold)
     }
 
-    /// Returns the number of connections of a subchannel.
-    pub(crate) fn count(&self, id: SubchannelId) -> usize {
-        self.get(id).map_or(0, ReadySubchannel::len)
+    /// Sets the connections of a hold.
+    pub(crate) fn insert(&mut self, hold: HoldId, ready: ReadySubchannel<C>) {
+        self.by_hold.insert(hold, ready);
     }
 
-    /// Adds a connection, the youngest of its subchannel. It replaces those of another subchannel at
-    /// its index, if there is one. `most` is how many connections the policy lets the subchannel open.
-    pub(crate) fn insert(&mut self, ready: ReadyConnection<C>, most: Option<usize>) {
-        let id = ready.id;
-        let ready = Arc::new(ready);
-        if let Some(own) = self.table.get_mut(id) {
-            own.younger.push(ready);
-        } else {
-            let own = ReadySubchannel {
-                oldest: ready,
-                younger: Vec::new(),
-                most,
-            };
-            self.table.insert(id, own);
+    /// Removes the connections of a hold, and returns true if it had any.
+    pub(crate) fn remove(&mut self, hold: HoldId) -> bool {
+        self.by_hold.remove(hold).is_some()
+    }
+
+    /// Returns one connection of a subchannel.
+    pub(crate) fn find(
+        &self,
+        id: SubchannelId,
+        connection: ConnectionId,
+    ) -> Option<&ReadyConnection<C>> {
+        // While nothing is shared, the hold of a subchannel has its id.
+        let own = self.get(id).and_then(|own| own.find(connection));
+        if let Some(ready) = own {
+            return Some(ready);
         }
+        let is_it =
+            |ready: &&ReadyConnection<C>| ready.connection_id == connection && ready.id == id;
+        self.iter().find(is_it)
     }
 
-    /// Sets how many connections the policy lets a subchannel open, if it has any.
-    pub(crate) fn limit(&mut self, id: SubchannelId, most: Option<usize>) {
-        if let Some(own) = self.table.get_mut(id) {
-            own.most = most;
-        }
-    }
-
-    /// Removes one connection of a subchannel, if it has that.
-    pub(crate) fn remove_one(&mut self, id: SubchannelId, connection: ConnectionId) {
-        let Some(own) = self.table.get_mut(id) else {
-            return;
-        };
-        match own.without(connection) {
-            Some(left) => *own = left,
-            None => self.remove(id),
-        }
-    }
-
-    /// Removes the connections of a subchannel, if it has any.
-    pub(crate) fn remove(&mut self, id: SubchannelId) {
-        self.table.remove(id);
-    }
-
-    /// Returns the subchannels that have connections, in the order of their indices.
+    /// Returns the connections of each hold that has any, in the order of their indices.
     pub(crate) fn subchannels(&self) -> impl Iterator<Item = &ReadySubchannel<C>> {
-        self.table.iter().map(|(_, ready)| ready)
+        self.by_hold.iter().map(|(_, ready)| ready)
     }
 
-    /// Returns all connections, in the order of their subchannels' indices.
+    /// Returns all connections, in the order of the holds' indices. One that has several holds comes for
+    /// each.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &ReadyConnection<C>> {
         let connections = self.subchannels().flat_map(ReadySubchannel::iter);
         connections.map(|ready| &**ready)
@@ -201,8 +208,15 @@ impl<C> Clone for ReadySubchannel<C> {
 impl<C> Clone for Connections<C> {
     fn clone(&self) -> Self {
         Self {
-            table: self.table.clone(),
+            by_hold: self.by_hold.clone(),
         }
+    }
+}
+
+impl<C> fmt::Debug for ReadySubchannel<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ids = self.iter().map(|ready| ready.connection_id);
+        f.debug_list().entries(ids).finish()
     }
 }
 
@@ -246,46 +260,68 @@ mod tests {
         (0..count).map(create).collect()
     }
 
+    /// Returns the connections of one subchannel, by their ports, the oldest first.
+    fn subchannel(id: SubchannelId, connections: &[(u64, u16)]) -> ReadySubchannel<u16> {
+        let mut connections = connections.iter();
+        let (first, port) = connections.next().expect("a connection");
+        let mut own = ReadySubchannel::new(ready(id, *first, *port));
+        for (connection, port) in connections {
+            own.push(ready(id, *connection, *port));
+        }
+        own
+    }
+
     /// A clone keeps the connections of its time.
     #[test]
     fn clones_keep_their_connections() {
         let ids = ids(200);
         let mut connections = Connections::new();
         for (id, port) in ids.iter().zip(0..) {
-            connections.insert(ready(*id, u64::from(port), port), None);
+            connections.insert(*id, subchannel(*id, &[(u64::from(port), port)]));
         }
         let clone = connections.clone();
-        connections.remove(ids[70]);
+        assert!(connections.remove(ids[70]));
         let old = clone.get(ids[70]).map(|ready| ready.oldest.connection);
         assert_eq!(old, Some(70));
         assert!(connections.get(ids[70]).is_none());
         assert_eq!(connections.iter().count(), 199);
     }
 
+    /// A connection is found by its subchannel, whatever the ids of the holds are.
+    #[test]
+    fn a_connection_is_found_by_its_subchannel() {
+        let ids = ids(4);
+        let mut connections = Connections::new();
+        let (own, shared) = (
+            subchannel(ids[0], &[(1, 10)]),
+            subchannel(ids[1], &[(2, 20)]),
+        );
+        connections.insert(ids[0], own);
+        connections.insert(ids[2], shared.clone());
+        connections.insert(ids[3], shared);
+        let port =
+            |id, connection| Some(connections.find(id, ConnectionId(connection))?.connection);
+        assert_eq!(port(ids[0], 1), Some(10));
+        assert_eq!(port(ids[1], 2), Some(20));
+        assert_eq!(port(ids[0], 2), None);
+        assert_eq!(port(ids[1], 3), None);
+    }
+
     /// The oldest connection with room is chosen, and the oldest of all if none has room. When the
     /// oldest is removed, the next one takes its place. (gRFC A105)
     #[test]
     fn the_oldest_connection_with_room_is_chosen() {
-        let id = ids(1)[0];
-        let mut connections = Connections::new();
-        for (connection, port) in [(1, 10), (2, 20), (3, 30)] {
-            connections.insert(ready(id, connection, port), None);
-        }
-        let choose = |connections: &Connections<u16>, full: &[u16]| {
-            let ready = connections.get(id).expect("connections");
-            ready.choose(|port| !full.contains(port)).connection
+        let own = subchannel(ids(1)[0], &[(1, 10), (2, 20), (3, 30)]);
+        let choose = |own: &ReadySubchannel<u16>, full: &[u16]| {
+            own.choose(|port| !full.contains(port)).connection
         };
-        assert_eq!(choose(&connections, &[]), 10);
-        assert_eq!(choose(&connections, &[10]), 20);
-        assert_eq!(choose(&connections, &[10, 20, 30]), 10);
-        connections.remove_one(id, ConnectionId(1));
-        assert_eq!(choose(&connections, &[]), 20);
-        assert_eq!(
-            (connections.count(id), choose(&connections, &[20])),
-            (2, 30)
-        );
-        connections.remove_one(id, ConnectionId(3));
-        connections.remove_one(id, ConnectionId(2));
-        assert!(connections.get(id).is_none());
+        assert_eq!(choose(&own, &[]), 10);
+        assert_eq!(choose(&own, &[10]), 20);
+        assert_eq!(choose(&own, &[10, 20, 30]), 10);
+        let own = own.without(ConnectionId(1)).expect("two are left");
+        assert_eq!(choose(&own, &[]), 20);
+        assert_eq!((own.len(), choose(&own, &[20])), (2, 30));
+        let own = own.without(ConnectionId(3)).expect("one is left");
+        assert!(own.without(ConnectionId(2)).is_none());
     }
 }

@@ -135,7 +135,9 @@ impl<C> Core<C> {
     /// Returns the tree of policies; `None` while there is no list, and so no policy.
     pub(crate) fn inspect_policy(&self, now: Instant) -> Option<PolicyNode> {
         self.policy_name.as_ref()?;
-        Some(self.policy.inspect(now))
+        let mut policy = self.policy.inspect(now);
+        self.name_subchannels(&mut policy);
+        Some(policy)
     }
 
     /// Returns what an inspection shows of up to `most` subchannels, from the index `first` on. `connection`
@@ -154,7 +156,7 @@ impl<C> Core<C> {
             next: None,
         };
         for subchannel in from.by_ref().take(most) {
-            let ready = self.subchannels.connections().get(subchannel.id);
+            let ready = self.subchannels.ready(subchannel.id);
             let connections = ready.into_iter().flat_map(ReadySubchannel::iter);
             let before = page.connections.len();
             let facts = connections.map(|ready| connection(ready));

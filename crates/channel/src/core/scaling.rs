@@ -8,7 +8,8 @@ use std::time::Instant;
 
 use trunkline_lb::SubchannelId;
 
-use crate::core::connections::ConnectionId;
+use crate::core::connections::{ConnectionId, ReadySubchannel};
+use crate::core::holds::HoldId;
 use crate::core::subchannel::{Growth, Stage, Subchannel};
 use crate::core::{Core, Output};
 
@@ -19,18 +20,21 @@ impl<C> Core<C> {
         let most = self.config.max_connections();
         let old = std::mem::replace(&mut self.max_connections, most);
         if most > old {
-            let ready = self.subchannels.connections().subchannels();
-            let ids = ready.map(|ready| ready.oldest().id);
+            let ids = self.subchannels.ready_ids();
             self.outputs.extend(ids.map(Output::LookAtLine));
         }
     }
 
-    /// Applies how many connections the policy lets a subchannel open. A lower number closes no connection.
-    pub(super) fn limit_connections(&mut self, id: SubchannelId, most: Option<NonZeroU32>) {
+    /// Applies how many connections a policy lets a subchannel open. Where several hold it, the highest
+    /// number counts. A lower number closes no connection.
+    pub(super) fn limit_connections(&mut self, hold: HoldId, most: Option<NonZeroU32>) {
+        let Some(id) = self.subchannels.held(hold) else {
+            return;
+        };
         let before = self.max_connections_of(id);
         let most = most.map(|most| self.config.permitted_connections(most.get()));
-        self.subchannels.limit_connections(id, most);
-        let is_ready = self.subchannels.connections().count(id) > 0;
+        self.subchannels.limit_connections(hold, most);
+        let is_ready = self.subchannels.ready(id).is_some();
         if is_ready && self.max_connections_of(id) > before {
             self.outputs.push_back(Output::LookAtLine(id));
         }
@@ -38,29 +42,39 @@ impl<C> Core<C> {
 
     /// Returns how many connections a subchannel opens.
     fn max_connections_of(&self, id: SubchannelId) -> usize {
+        let default = self.max_connections;
         let subchannel = self.subchannels.get(id);
-        let own = subchannel.and_then(|subchannel| subchannel.max_connections);
-        own.unwrap_or(self.max_connections)
+        subchannel.map_or(default, |own| own.max_connections(default))
     }
 
     /// Starts the watches over a connection that is lost again over the oldest one that is left.
     pub(super) fn move_watches(&mut self, id: SubchannelId, from: ConnectionId) {
-        let Some(ready) = self.subchannels.connections().get(id) else {
+        let subchannel = self.subchannels.get(id);
+        let Some((subchannel, ready)) = subchannel.zip(self.subchannels.ready(id)) else {
             return;
         };
         let ready = ready.oldest();
-        for (watch, call) in self.watches.move_all(id, from, ready.connection_id) {
-            let ready = Arc::clone(ready);
-            self.outputs.push_back(Output::Unwatch(watch));
-            self.outputs.push_back(Output::Watch { watch, ready, call });
+        for hold in &subchannel.holds {
+            for (watch, call) in self.watches.move_all(hold.id, from, ready.connection_id) {
+                let ready = Arc::clone(ready);
+                self.outputs.push_back(Output::Unwatch(watch));
+                self.outputs.push_back(Output::Watch { watch, ready, call });
+            }
         }
     }
 
-    /// Handles a call that waits for a free stream on a subchannel.
-    pub(crate) fn handle_call_waiting(&mut self, id: SubchannelId) {
-        if self.may_grow(id) {
+    /// Handles a call that waits for a free stream on the subchannel of a hold.
+    pub(crate) fn handle_call_waiting(&mut self, hold: HoldId) {
+        if let Some(id) = self.subchannels.held(hold)
+            && self.may_grow(id)
+        {
             self.outputs.push_back(Output::LookAtLine(id));
         }
+    }
+
+    /// Returns the connections of a subchannel, for a look at its line.
+    pub(crate) fn ready(&self, id: SubchannelId) -> Option<&ReadySubchannel<C>> {
+        self.subchannels.ready(id)
     }
 
     /// Handles the look at the calls that wait for a free stream on a subchannel. `must_grow` is true
@@ -85,6 +99,6 @@ impl<C> Core<C> {
                 growth: Growth::Resting
             })
         );
-        is_resting && self.subchannels.connections().count(id) < self.max_connections_of(id)
+        is_resting && self.subchannels.connection_count(id) < self.max_connections_of(id)
     }
 }

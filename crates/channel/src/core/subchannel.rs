@@ -5,14 +5,15 @@ use std::time::Instant;
 
 use http::uri::Authority;
 use trunkline_backoff::{Backoff, BackoffPolicy};
-use trunkline_endpoint::Address;
+use trunkline_endpoint::{Address, ShortList};
 use trunkline_lb::{SubchannelId, SubchannelState};
 use trunkline_status::Status;
 
 use crate::core::connections::ConnectionId;
 use crate::core::failure::{ConnectFailure, ConnectPhase, ConnectionLost};
+use crate::core::holds::Hold;
 
-/// One address that the policy has a subchannel for.
+/// One address that a policy has a subchannel for, or several policies.
 #[derive(Debug)]
 pub(crate) struct Subchannel {
     pub(crate) id: SubchannelId,
@@ -32,8 +33,8 @@ pub(crate) struct Subchannel {
     pub(crate) attempts_started: u64,
     /// The number of attempts that have failed.
     pub(crate) attempts_failed: u64,
-    /// The most connections that the policy lets it open; `None` for the channel's own number.
-    pub(crate) max_connections: Option<usize>,
+    /// What policies have of it, the oldest first. Empty only while actions are carried out.
+    pub(crate) holds: ShortList<Hold>,
     /// Written by [`Subchannels::transition`](crate::core::subchannels::Subchannels::transition)
     /// alone.
     pub(in crate::core) stage: Stage,
@@ -189,7 +190,7 @@ impl Subchannel {
             last_failure: None,
             attempts_started: 0,
             attempts_failed: 0,
-            max_connections: None,
+            holds: ShortList::new(),
             stage: Stage::Idle,
             stage_since: now,
         }
@@ -197,5 +198,13 @@ impl Subchannel {
 
     pub(crate) fn stage(&self) -> &Stage {
         &self.stage
+    }
+
+    /// Returns how many connections it opens, where the channel opens `default`: what the policy lets it
+    /// that lets it most.
+    pub(crate) fn max_connections(&self, default: usize) -> usize {
+        let own = self.holds.iter();
+        let own = own.map(|hold| hold.max_connections.unwrap_or(default));
+        own.max().unwrap_or(default)
     }
 }

@@ -1,26 +1,31 @@
-//! The table of subchannels, with indices over their stages.
+//! The table of subchannels, with their holds and indices over their stages.
 
 use std::collections::BTreeSet;
 use std::mem::discriminant;
 use std::time::Instant;
 
 use trunkline_connector::ConnectionInfo;
-use trunkline_lb::SubchannelId;
+use trunkline_endpoint::ShortList;
+use trunkline_lb::{SubchannelId, SubchannelIds, SubchannelState};
 
-use crate::core::connections::{ConnectionId, Connections, ReadyConnection};
+use crate::core::connections::{ConnectionId, Connections, ReadyConnection, ReadySubchannel};
 use crate::core::failure::ConnectPhase;
+use crate::core::holds::{Hold, HoldId, Holds};
 use crate::core::snapshot::Pending;
 use crate::core::subchannel::{Growth, Stage, Subchannel};
 
-/// The subchannels of a channel, with indices over their stages.
+/// The subchannels of a channel, with their holds and indices over their stages.
 ///
 /// A stage changes in [`transition`](Self::transition) and in [`remove`](Self::remove) only, and
 /// both update every index and the marks of change. `C` is a connection.
 #[derive(Debug)]
 pub(crate) struct Subchannels<C> {
+    ids: SubchannelIds,
     /// By [`SubchannelId::index`].
-    table: Vec<Option<Subchannel>>,
-    /// The connections of the READY subchannels.
+    table: Vec<Option<Slot<C>>>,
+    /// Which subchannel each hold is of.
+    holds: Holds,
+    /// The connections of the READY subchannels, for each of their holds.
     connections: Connections<C>,
     /// The subchannels whose attempt runs or is held back.
     pending: BTreeSet<SubchannelId>,
@@ -31,6 +36,14 @@ pub(crate) struct Subchannels<C> {
     /// True when `pending`, or the phase of an attempt in it, changed since
     /// [`take_changes`](Self::take_changes).
     pending_changed: bool,
+}
+
+/// A subchannel with its connections.
+#[derive(Debug)]
+struct Slot<C> {
+    subchannel: Subchannel,
+    /// `None` unless it is READY.
+    ready: Option<ReadySubchannel<C>>,
 }
 
 /// The stage that a subchannel changes to.
@@ -60,10 +73,24 @@ pub(crate) struct Changes {
     pub(crate) pending: bool,
 }
 
+/// What is left of a subchannel when a hold of it was removed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Released {
+    pub(crate) id: SubchannelId,
+    /// True if other policies hold it.
+    pub(crate) is_held: bool,
+    /// True if it has a connection.
+    pub(crate) is_ready: bool,
+    /// True if it is neither idle, nor does it do anything for a policy that has requested a connection.
+    pub(crate) is_unwanted: bool,
+}
+
 impl<C> Subchannels<C> {
     pub(crate) fn new() -> Self {
         Self {
+            ids: SubchannelIds::new(),
             table: Vec::new(),
+            holds: Holds::default(),
             connections: Connections::new(),
             pending: BTreeSet::new(),
             waits: BTreeSet::new(),
@@ -72,36 +99,137 @@ impl<C> Subchannels<C> {
         }
     }
 
-    /// Adds an idle subchannel. It replaces the one at its index, if there is one.
-    pub(crate) fn insert(&mut self, subchannel: Subchannel) {
-        let at = subchannel.id.index();
-        if self.table.len() <= at {
-            self.table.resize_with(at + 1, || None);
+    /// Adds an idle subchannel, which `make` makes with the id that it gets. It has no hold yet.
+    pub(crate) fn insert(&mut self, make: impl FnOnce(SubchannelId) -> Subchannel) -> &Subchannel {
+        let id = self.ids.issue();
+        if self.table.len() <= id.index() {
+            self.table.resize_with(id.index() + 1, || None);
         }
-        self.table[at] = Some(subchannel);
+        let slot = self.table[id.index()].insert(Slot {
+            subchannel: make(id),
+            ready: None,
+        });
+        &slot.subchannel
+    }
+
+    fn slot(&self, id: SubchannelId) -> Option<&Slot<C>> {
+        let slot = self.table.get(id.index())?.as_ref()?;
+        (slot.subchannel.id == id).then_some(slot)
+    }
+
+    fn slot_mut(&mut self, id: SubchannelId) -> Option<&mut Slot<C>> {
+        let slot = self.table.get_mut(id.index())?.as_mut()?;
+        (slot.subchannel.id == id).then_some(slot)
     }
 
     /// Returns the subchannel with this id; `None` once it was removed.
     pub(crate) fn get(&self, id: SubchannelId) -> Option<&Subchannel> {
-        let subchannel = self.table.get(id.index())?.as_ref()?;
-        (subchannel.id == id).then_some(subchannel)
+        Some(&self.slot(id)?.subchannel)
     }
 
     /// Returns the subchannel with this id, to change all but its stage; `None` once it was
     /// removed.
     pub(crate) fn get_mut(&mut self, id: SubchannelId) -> Option<&mut Subchannel> {
-        let subchannel = self.table.get_mut(id.index())?.as_mut()?;
-        (subchannel.id == id).then_some(subchannel)
+        Some(&mut self.slot_mut(id)?.subchannel)
     }
 
-    /// Sets how many connections the policy lets a subchannel open. Ignores one that was removed.
-    pub(crate) fn limit_connections(&mut self, id: SubchannelId, most: Option<usize>) {
-        let Some(subchannel) = self.get_mut(id) else {
+    /// Returns the connections of a subchannel, if it is READY.
+    pub(crate) fn ready(&self, id: SubchannelId) -> Option<&ReadySubchannel<C>> {
+        self.slot(id)?.ready.as_ref()
+    }
+
+    /// Returns the number of connections of a subchannel.
+    pub(crate) fn connection_count(&self, id: SubchannelId) -> usize {
+        self.ready(id).map_or(0, ReadySubchannel::len)
+    }
+
+    /// Returns the subchannel that a policy holds; `None` once the hold was removed.
+    pub(crate) fn held(&self, hold: HoldId) -> Option<SubchannelId> {
+        self.holds.get(hold)
+    }
+
+    /// Returns a hold with its subchannel.
+    pub(crate) fn hold_mut(&mut self, hold: HoldId) -> Option<(&mut Hold, SubchannelId)> {
+        let id = self.holds.get(hold)?;
+        let holds = self.get_mut(id)?.holds.as_mut_slice();
+        let own = holds.iter_mut().find(|own| own.id == hold)?;
+        Some((own, id))
+    }
+
+    /// Returns all holds, in the order of their indices.
+    pub(crate) fn holds(&self) -> &Holds {
+        &self.holds
+    }
+
+    /// Adds a hold of a subchannel. Returns true if the subchannel is READY.
+    pub(crate) fn hold(&mut self, hold: HoldId, id: SubchannelId) -> bool {
+        let Some(slot) = self.slot_mut(id) else {
+            return false;
+        };
+        let own = Hold::new(hold, &slot.subchannel.stage);
+        slot.subchannel.holds.push(own);
+        let is_ready = slot.ready.is_some();
+        self.holds.insert(hold, id);
+        self.show_connections(id);
+        is_ready
+    }
+
+    /// Removes a hold.
+    pub(crate) fn release(&mut self, hold: HoldId) -> Option<Released> {
+        let id = self.holds.get(hold)?;
+        self.holds.remove(hold);
+        self.connections_changed |= self.connections.remove(hold);
+        let slot = self.slot_mut(id)?;
+        let is_ready = slot.ready.is_some();
+        let subchannel = &mut slot.subchannel;
+        subchannel.holds.retain(|own| own.id != hold);
+        let is_idle = matches!(subchannel.stage, Stage::Idle);
+        let is_wanted = subchannel.holds.iter().any(Hold::follows);
+        Some(Released {
+            id,
+            is_held: !subchannel.holds.is_empty(),
+            is_ready,
+            is_unwanted: !is_idle && !is_wanted,
+        })
+    }
+
+    /// Handles a change of a subchannel's state to another one. Returns the holds whose policies see it.
+    pub(crate) fn handle_change(
+        &mut self,
+        id: SubchannelId,
+        state: &SubchannelState,
+    ) -> ShortList<HoldId> {
+        let holds = self.get_mut(id).into_iter();
+        let holds = holds.flat_map(|subchannel| subchannel.holds.as_mut_slice());
+        let see = holds.filter_map(|hold| hold.handle_change(state).then_some(hold.id));
+        see.collect()
+    }
+
+    /// Sets how many connections the policy of a hold lets the subchannel open. Ignores a hold that was
+    /// removed.
+    pub(crate) fn limit_connections(&mut self, hold: HoldId, most: Option<usize>) {
+        if let Some((own, id)) = self.hold_mut(hold)
+            && std::mem::replace(&mut own.max_connections, most) != most
+        {
+            self.show_connections(id);
+        }
+    }
+
+    /// Makes the connections of a subchannel those of each of its holds.
+    fn show_connections(&mut self, id: SubchannelId) {
+        let slot = self.table.get(id.index()).and_then(Option::as_ref);
+        let Some(Slot { subchannel, ready }) = slot else {
             return;
         };
-        if std::mem::replace(&mut subchannel.max_connections, most) != most {
-            self.connections.limit(id, most);
-            self.connections_changed = true;
+        for hold in &subchannel.holds {
+            self.connections_changed |= match ready {
+                Some(ready) => {
+                    let ready = ready.with_most(hold.max_connections);
+                    self.connections.insert(hold.id, ready);
+                    true
+                }
+                None => self.connections.remove(hold.id),
+            };
         }
     }
 
@@ -113,11 +241,12 @@ impl<C> Subchannels<C> {
         next: NextStage<C>,
         now: Instant,
     ) -> Option<Stage> {
-        let subchannel = self.get(id)?;
+        let Slot { subchannel, ready } = self.slot_mut(id)?;
         let old = subchannel.stage.clone();
+        let mut shows = true;
         let stage = match next {
             NextStage::Connected(new) => {
-                let ready = ReadyConnection {
+                let connection = ReadyConnection {
                     id,
                     connection_id: new.connection_id,
                     retry_at: new.retry_at,
@@ -125,28 +254,30 @@ impl<C> Subchannels<C> {
                     authority: subchannel.authority.clone(),
                     info: new.info,
                 };
-                self.connections.insert(ready, subchannel.max_connections);
-                self.connections_changed = true;
+                match ready {
+                    Some(own) => own.push(connection),
+                    None => *ready = Some(ReadySubchannel::new(connection)),
+                }
                 let growth = Growth::Resting;
                 Stage::Ready { growth }
             }
             NextStage::Disconnected(connection) => {
-                self.connections.remove_one(id, connection);
-                self.connections_changed = true;
+                *ready = ready.take().and_then(|own| own.without(connection));
                 match &old {
-                    Stage::Ready { growth } if self.connections.get(id).is_none() => {
-                        growth.clone().into_stage()
-                    }
+                    Stage::Ready { growth } if ready.is_none() => growth.clone().into_stage(),
                     old => old.clone(),
                 }
             }
             NextStage::Other(stage) => {
-                if !matches!(stage, Stage::Ready { .. }) {
-                    self.disconnect(id);
-                }
+                let disconnects = !matches!(stage, Stage::Ready { .. });
+                shows = disconnects && ready.take().is_some();
                 stage
             }
         };
+        if discriminant(&stage) != discriminant(&old) {
+            subchannel.stage_since = now;
+        }
+        subchannel.stage = stage.clone();
         self.leave(id, &old);
         if stage.is_pending() {
             self.pending.insert(id);
@@ -154,29 +285,23 @@ impl<C> Subchannels<C> {
         }
         self.waits
             .extend(stage.wait_until().map(|until| (until, id)));
-        let subchannel = self.get_mut(id)?;
-        if discriminant(&stage) != discriminant(&old) {
-            subchannel.stage_since = now;
+        if shows {
+            self.show_connections(id);
         }
-        subchannel.stage = stage;
         Some(old)
     }
 
-    /// Removes a subchannel and returns it, with its last stage.
-    pub(crate) fn remove(&mut self, id: SubchannelId) -> Option<Subchannel> {
+    /// Removes a subchannel, which no policy holds any more, and returns it with its last stage and its
+    /// connections.
+    pub(crate) fn remove(
+        &mut self,
+        id: SubchannelId,
+    ) -> Option<(Subchannel, Option<ReadySubchannel<C>>)> {
         let slot = self.table.get_mut(id.index())?;
-        let subchannel = slot.take_if(|subchannel| subchannel.id == id)?;
+        let Slot { subchannel, ready } = slot.take_if(|slot| slot.subchannel.id == id)?;
         self.leave(id, &subchannel.stage);
-        self.disconnect(id);
-        Some(subchannel)
-    }
-
-    /// Removes the connections of a subchannel, if it has any.
-    fn disconnect(&mut self, id: SubchannelId) {
-        if self.connections.get(id).is_some() {
-            self.connections.remove(id);
-            self.connections_changed = true;
-        }
+        self.ids.retire(id);
+        Some((subchannel, ready))
     }
 
     /// Removes a subchannel that leaves `stage` from every index over the stages.
@@ -190,7 +315,7 @@ impl<C> Subchannels<C> {
         }
     }
 
-    /// Returns the connections of the READY subchannels.
+    /// Returns the connections of the READY subchannels, for each of their holds.
     pub(crate) fn connections(&self) -> &Connections<C> {
         &self.connections
     }
@@ -211,10 +336,11 @@ impl<C> Subchannels<C> {
         self.waits.iter().map(|(_, id)| *id).collect()
     }
 
-    /// Returns all subchannels, in the order of their indices.
-    pub(crate) fn ids(&self) -> Vec<SubchannelId> {
-        let subchannels = self.table.iter().flatten();
-        subchannels.map(|subchannel| subchannel.id).collect()
+    /// Returns the READY subchannels, in the order of their indices.
+    pub(crate) fn ready_ids(&self) -> impl Iterator<Item = SubchannelId> {
+        let slots = self.table.iter().flatten();
+        let ready = slots.filter(|slot| slot.ready.is_some());
+        ready.map(|slot| slot.subchannel.id)
     }
 
     /// Returns the number of subchannels.
@@ -224,7 +350,8 @@ impl<C> Subchannels<C> {
 
     /// Returns the subchannels from the index `first` on, in the order of their indices.
     pub(crate) fn from(&self, first: usize) -> impl Iterator<Item = &Subchannel> {
-        self.table.iter().skip(first).flatten()
+        let slots = self.table.iter().skip(first).flatten();
+        slots.map(|slot| &slot.subchannel)
     }
 
     /// Returns the attempts that calls may be waiting for, at most `most`.

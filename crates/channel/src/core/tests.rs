@@ -1,6 +1,7 @@
 //! The core in virtual time: its outputs and snapshots for the events that it handles.
 
 mod scaling;
+mod sharing;
 
 use std::io;
 use std::net::SocketAddr;
@@ -142,6 +143,7 @@ impl CoreHarness {
                 Output::Observe(ChannelEvent::KeepaliveRaised { time }) => self.raised.push(time),
                 Output::LookAtLine(id) => self.looks.push(id),
                 Output::DropLine(id) => self.looks.retain(|look| *look != id),
+                Output::WakeLine(_) => {}
                 Output::LookAtCalls => panic!("no idle timeout is set"),
                 Output::Observe(_) => {}
             }
@@ -389,15 +391,16 @@ fn the_resolvers_service_config_changes_the_policy() {
     harness.list(&[1, 2]);
     harness.connected(1);
     assert_eq!(harness.picks(2), [1, 1]);
-    harness.resolve(list(&[1, 2]).with_service_config(ROUND_ROBIN));
+    harness.resolve(list(&[2, 3]).with_service_config(ROUND_ROBIN));
     assert_eq!(
         harness.picks(2),
         [1, 1],
         "the old policy serves while the new one connects"
     );
-    harness.connected(1);
     harness.connected(2);
-    assert_eq!(harness.picks(4), [1, 1, 2, 2]);
+    assert_eq!(harness.picks(2), [2, 2]);
+    harness.connected(3);
+    assert_eq!(harness.picks(4), [2, 2, 3, 3]);
 }
 
 /// After a valid service config, an invalid one changes nothing: the valid one stays in force, the

@@ -1,23 +1,24 @@
-//! The watches that run, by subchannel.
+//! The watches that run, by the hold that they belong to.
 
 use std::collections::BTreeMap;
 
-use trunkline_lb::{SubchannelId, Watch, WatchId};
+use trunkline_lb::{Watch, WatchId};
 
 use crate::core::connections::ConnectionId;
+use crate::core::holds::HoldId;
 
 /// The watches that run. Each belongs to one connection of a READY subchannel.
 #[derive(Debug, Default)]
 pub(crate) struct Watches {
     by_watch: BTreeMap<WatchId, RunningWatch>,
-    /// The watches of each subchannel, in the order of their start.
-    by_subchannel: BTreeMap<SubchannelId, Vec<WatchId>>,
+    /// The watches of each hold, in the order of their start.
+    by_hold: BTreeMap<HoldId, Vec<WatchId>>,
 }
 
 /// One watch that runs.
 #[derive(Debug)]
 struct RunningWatch {
-    id: SubchannelId,
+    hold: HoldId,
     connection: ConnectionId,
     call: Watch,
 }
@@ -26,21 +27,22 @@ impl Watches {
     pub(crate) fn insert(
         &mut self,
         watch: WatchId,
-        id: SubchannelId,
+        hold: HoldId,
         connection: ConnectionId,
         call: Watch,
     ) {
         let running = RunningWatch {
-            id,
+            hold,
             connection,
             call,
         };
         self.by_watch.insert(watch, running);
-        self.by_subchannel.entry(id).or_default().push(watch);
+        self.by_hold.entry(hold).or_default().push(watch);
     }
 
-    pub(crate) fn contains(&self, watch: WatchId) -> bool {
-        self.by_watch.contains_key(&watch)
+    /// Returns the hold that a watch belongs to; `None` if the watch does not run.
+    pub(crate) fn hold(&self, watch: WatchId) -> Option<HoldId> {
+        Some(self.by_watch.get(&watch)?.hold)
     }
 
     /// Removes a watch, and returns true if it ran.
@@ -48,33 +50,33 @@ impl Watches {
         let Some(running) = self.by_watch.remove(&watch) else {
             return false;
         };
-        if let Some(watches) = self.by_subchannel.get_mut(&running.id) {
+        if let Some(watches) = self.by_hold.get_mut(&running.hold) {
             watches.retain(|other| *other != watch);
             if watches.is_empty() {
-                self.by_subchannel.remove(&running.id);
+                self.by_hold.remove(&running.hold);
             }
         }
         true
     }
 
-    /// Removes all watches of a subchannel, and returns them in the order of their start.
-    pub(crate) fn remove_all(&mut self, id: SubchannelId) -> Vec<WatchId> {
-        let watches = self.by_subchannel.remove(&id).unwrap_or_default();
+    /// Removes all watches of a hold, and returns them in the order of their start.
+    pub(crate) fn remove_all(&mut self, hold: HoldId) -> Vec<WatchId> {
+        let watches = self.by_hold.remove(&hold).unwrap_or_default();
         for watch in &watches {
             self.by_watch.remove(watch);
         }
         watches
     }
 
-    /// Moves the watches of a subchannel from one connection to another, and returns them in the order
+    /// Moves the watches of a hold from one connection to another, and returns them in the order
     /// of their start.
     pub(crate) fn move_all(
         &mut self,
-        id: SubchannelId,
+        hold: HoldId,
         from: ConnectionId,
         to: ConnectionId,
     ) -> Vec<(WatchId, Watch)> {
-        let watches = self.by_subchannel.get(&id).into_iter().flatten();
+        let watches = self.by_hold.get(&hold).into_iter().flatten();
         let mut moved = Vec::new();
         for watch in watches {
             if let Some(running) = self.by_watch.get_mut(watch)

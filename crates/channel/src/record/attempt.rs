@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::HeaderMap;
-use trunkline_lb::{AttemptOutcome, SubchannelId};
+use trunkline_lb::AttemptOutcome;
 use trunkline_runtime::{PeerAddr, Runtime};
 use trunkline_status::Status;
 use trunkline_transport::{Connection, MessageListener};
 
-use crate::core::connections::ConnectionId;
+use crate::core::connections::{ConnectionId, ReadyConnection};
+use crate::core::holds::HoldId;
 use crate::core::snapshot::Snapshot;
 use crate::grpc::GRPC_STATUS;
 use crate::observer::{AttemptEnded, AttemptSent, Direction, SentTo};
@@ -76,12 +77,12 @@ impl AttemptRecord {
         }
     }
 
-    /// Records that `snapshot`'s picker chose the subchannel `id`.
+    /// Records that `snapshot`'s picker chose the subchannel of a hold.
     pub(crate) fn set_picked(
         &mut self,
         runtime: &Arc<dyn Runtime>,
         snapshot: &Arc<Snapshot<Connection>>,
-        id: SubchannelId,
+        hold: HoldId,
         throttle: Option<ThrottleShare>,
     ) {
         let is_tracked = snapshot.picker.tracker().is_some();
@@ -93,7 +94,8 @@ impl AttemptRecord {
             Box::new(Attempt::new(Arc::clone(runtime), now))
         });
         attempt.pick = Some(PickInForce {
-            id,
+            hold,
+            subchannel: hold,
             snapshot: is_tracked.then(|| Arc::clone(snapshot)),
             throttle,
             at: if attempt.facts.has_waited {
@@ -104,11 +106,14 @@ impl AttemptRecord {
         });
     }
 
-    /// Records that the pick has a connection.
-    pub(crate) fn set_connected(&mut self) {
+    /// Records that the pick has a connection: `ready` is one of the subchannel.
+    pub(crate) fn set_connected(&mut self, ready: &ReadyConnection<Connection>) {
         let Some(attempt) = &mut self.0 else {
             return;
         };
+        if let Some(pick) = &mut attempt.pick {
+            pick.subchannel = ready.id;
+        }
         if std::mem::replace(&mut attempt.facts.is_connected, true) || !attempt.facts.has_waited {
             return;
         }
@@ -207,7 +212,7 @@ impl AttemptRecord {
             number: attempt.number,
             to: SentTo {
                 peer,
-                subchannel: pick.id,
+                subchannel: pick.subchannel,
                 connection,
             },
             waited,
@@ -326,7 +331,7 @@ impl Attempt {
         let facts = call.map(|call| &call.facts);
         let facts = facts.filter(|facts| facts.want(|wants| wants.attempt_ended));
         let pick = self.pick.take();
-        let subchannel = pick.as_ref().map(|pick| pick.id);
+        let subchannel = pick.as_ref().map(|pick| pick.subchannel);
         let pick = pick.filter(PickInForce::is_tracked);
         if pick.is_some() || facts.is_some() {
             let since_pick = match &pick {

@@ -6,13 +6,17 @@ use std::time::Instant;
 use trunkline_lb::{AttemptOutcome, SubchannelId};
 use trunkline_transport::Connection;
 
+use crate::core::holds::HoldId;
 use crate::core::pushback::Pushback;
 use crate::core::snapshot::Snapshot;
 use crate::throttle::ThrottleShare;
 
 /// A pick whose end is not reported yet.
 pub(crate) struct PickInForce {
-    pub(crate) id: SubchannelId,
+    /// What the picker returned, and its tracker gets.
+    pub(crate) hold: HoldId,
+    /// The subchannel, as observers know it. That of the hold until the pick has a connection.
+    pub(crate) subchannel: SubchannelId,
     /// The snapshot of the pick, if its picker has a tracker.
     pub(crate) snapshot: Option<Arc<Snapshot<Connection>>>,
     /// The effect of the end on the throttle, if the call has a plan and the channel a throttle.
@@ -35,7 +39,7 @@ impl PickInForce {
         if let Some(snapshot) = &self.snapshot
             && let Some(tracker) = snapshot.picker.tracker()
         {
-            tracker.attempt_ended(self.id, outcome);
+            tracker.attempt_ended(self.hold, outcome);
         }
     }
 }

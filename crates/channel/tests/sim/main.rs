@@ -9,6 +9,7 @@ mod hand_server;
 mod policy;
 mod raw;
 mod spawning;
+mod twice;
 
 // The tests.
 mod allocations;
@@ -52,6 +53,7 @@ mod ring_hash;
 mod runtimes;
 mod scaling;
 mod services;
+mod sharing;
 mod streams;
 mod tls;
 mod traces;

@@ -153,6 +153,26 @@ impl PolicyNode {
         endpoints.flat_map(|endpoint| endpoint.subchannels.iter().copied())
     }
 
+    /// Replaces each subchannel of the endpoints in the tree by what `rename` returns for it. A channel that
+    /// shares subchannels replaces the ids that policies have by those of the subchannels.
+    pub fn rename_subchannels(&mut self, rename: &impl Fn(SubchannelId) -> SubchannelId) {
+        for child in &mut self.children {
+            child.node.rename_subchannels(rename);
+        }
+        if let Some(pending) = &mut self.pending {
+            pending.rename_subchannels(rename);
+        }
+        for endpoint in &mut self.endpoints {
+            for id in endpoint.subchannels.as_mut_slice() {
+                *id = rename(*id);
+            }
+            endpoint.subchannels.as_mut_slice().sort_unstable();
+            if let Some(policy) = &mut endpoint.policy {
+                policy.rename_subchannels(rename);
+            }
+        }
+    }
+
     /// Adds a fact. An earlier value of the same name is replaced.
     #[must_use]
     pub fn with_fact(

@@ -6,9 +6,19 @@ use super::address_list::ConnState;
 use super::state::{Pass, Phase, PickFirst};
 use crate::connectivity::ConnectivityState;
 use crate::control::Control;
+use crate::labels::{labelled_addresses, labels_of_update};
 use crate::picker::Pick;
+use crate::policy::Update;
 
 impl PickFirst {
+    /// Returns true if another policy of the channel is connected to an address of this update.
+    pub(crate) fn finds_connection(update: &Update, control: &Control<'_>) -> bool {
+        let labels = labels_of_update(&update.attributes);
+        let endpoints = update.endpoints.iter();
+        let mut addresses = endpoints.flat_map(|endpoint| labelled_addresses(endpoint, &labels));
+        addresses.any(|address| control.is_connected(&address))
+    }
+
     /// Starts a pass over all addresses, from the first.
     pub(super) fn start_pass(&mut self, control: &mut Control<'_>) {
         self.list.forget_failures();
@@ -16,7 +26,30 @@ impl PickFirst {
         if !self.sticky_failure && self.published != Some(ConnectivityState::Connecting) {
             self.publish(ConnectivityState::Connecting, Pick::Queue, control);
         }
-        self.advance(control);
+        if !self.join_connected(control) {
+            self.advance(control);
+        }
+    }
+
+    /// Uses an address to which another policy of the channel is connected, whatever its place in the list,
+    /// and returns true if there is one: its connection is shared, where the first address would be
+    /// dialled. The pass goes on after the attempt delay if the connection is lost in that moment.
+    ///
+    /// Source: gRFC A61: a subchannel of a new list that is ready is used.
+    fn join_connected(&mut self, control: &mut Control<'_>) -> bool {
+        // The only address is the first one.
+        if self.list.len() < 2 {
+            return false;
+        }
+        let mut positions = 0..self.list.len();
+        let Some(at) = positions.find(|at| control.is_connected(self.list.address(*at))) else {
+            return false;
+        };
+        self.list.connect(at, control);
+        if let Phase::FirstPass(pass) = &mut self.phase {
+            pass.deadline = Some(control.now() + self.attempt_delay);
+        }
+        true
     }
 
     /// Starts the next attempt that can be started, and ends the pass if every address has failed.

@@ -16,7 +16,8 @@ use crate::registry::PolicyOptions;
 use crate::subchannel::SubchannelId;
 
 /// A pick_first that is idle, and has no subchannel, until it first leaves idleness. From then on it
-/// is a pick_first like any other.
+/// is a pick_first like any other. It is that from its first update on where another policy of the channel
+/// is connected to its endpoint: that connection, which it shares, would be closed when that policy ends.
 #[derive(Debug)]
 pub(super) struct LazyChild {
     policy: PickFirst,
@@ -58,6 +59,10 @@ impl Policy for LazyChild {
     fn handle_update(&mut self, update: Update, control: &mut Control<'_>) -> Result<(), Status> {
         match &mut self.stage {
             Stage::Asleep { update: waiting } => {
+                if waiting.is_none() && PickFirst::finds_connection(&update, control) {
+                    self.stage = Stage::Awake;
+                    return self.policy.handle_update(update, control);
+                }
                 *waiting = Some(update);
                 control.publish(ConnectivityState::Idle, Arc::new(Pick::ExitIdle));
                 Ok(())

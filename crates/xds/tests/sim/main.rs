@@ -41,6 +41,7 @@ mod route_settings;
 mod routing;
 mod server_order;
 mod servers;
+mod shared_connections;
 #[cfg(feature = "tls")]
 mod tls;
 mod waits;

@@ -250,7 +250,7 @@ fn watches_move_to_the_oldest_connection_that_is_left() {
     // A `HealthCheckResponse` with the status SERVING.
     let serving = WatchEvent::Message(bytes::Bytes::from_static(&[8, 1]));
     let (core, now) = (&mut grower.harness.core, grower.harness.now);
-    core.handle_watch(watch, grower.id, serving, now);
+    core.handle_watch(watch, serving, now);
     grower.harness.settle();
     assert_eq!(grower.harness.snapshot.state, ConnectivityState::Ready);
     grower.lost(100, false);
