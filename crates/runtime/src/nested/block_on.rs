@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use super::driving::Presence;
+use super::driving::presence::Presence;
 use super::global::{nested, notify, start_fallback};
 use super::root::Root;
 

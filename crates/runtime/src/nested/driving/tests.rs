@@ -1,6 +1,7 @@
 use std::future::poll_fn;
 use std::task::{Poll, Wake};
 
+use super::presence::{POLL, Presence};
 use super::*;
 use crate::reactor::now;
 
