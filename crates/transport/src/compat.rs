@@ -2,6 +2,7 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, MutexGuard};
 use std::task::{Context, Poll, ready};
 
@@ -14,15 +15,34 @@ use crate::wire::Wire;
 /// A [`Wire`] that h2 and the driver share. The driver polls h2 and uses the wire between the polls,
 /// on one thread, so neither ever waits for the lock.
 #[derive(Clone, Debug)]
-pub(crate) struct SharedWire(Arc<Lock<Wire>>);
+pub(crate) struct SharedWire(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    wire: Lock<Wire>,
+    /// True when h2's flushes are ignored.
+    gathers: AtomicBool,
+}
 
 impl SharedWire {
     pub(crate) fn new(wire: Wire) -> Self {
-        Self(Arc::new(Lock::new(wire)))
+        Self(Arc::new(Shared {
+            wire: Lock::new(wire),
+            gathers: AtomicBool::new(false),
+        }))
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Wire> {
-        self.0.lock()
+        self.0.wire.lock()
+    }
+
+    /// Ignores h2's flushes from now on: [`Wire::drain`] is called after each poll of the connection.
+    ///
+    /// h2 flushes after each DATA frame that is not small, which would cost a system call for each
+    /// message. This way, all that one poll of the connection writes is written together.
+    pub(crate) fn gather(&self) {
+        self.0.gathers.store(true, Relaxed);
+        self.lock().publish();
     }
 }
 
@@ -36,6 +56,10 @@ impl futures_io::AsyncWrite for SharedWire {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // An error of a gathered write is in the next read.
+        if self.0.gathers.load(Relaxed) {
+            return Poll::Ready(Ok(()));
+        }
         Pin::new(&mut *self.lock()).poll_flush(cx)
     }
 

@@ -67,7 +67,7 @@ impl ConnectionDriver {
         most_late: usize,
         on_lost: Box<dyn FnOnce(Lost) + Send>,
     ) -> Self {
-        wire.lock().gather();
+        wire.gather();
         let established = runtime.now();
         let keepalive = options.keepalive;
         let keepalive = (keepalive.is_on()).then(|| Keepalive::new(keepalive, established));
@@ -118,15 +118,14 @@ impl ConnectionDriver {
         if let Poll::Ready(ended) = http2.poll(&self.state, cx) {
             return Poll::Ready(ended);
         }
-        let wire = self.wire.lock();
-        let (room, received) = (wire.send_room(http2.is_blocked), wire.received());
-        self.is_worn = wire.late_frames() > self.most_late;
-        drop(wire);
+        let facts = http2.facts;
+        self.is_worn = facts.late_frames > self.most_late;
         let was_stalled = self.stall.is_stalled();
-        self.stall.handle_room(room, || self.runtime.now());
+        self.stall.handle_room(facts.room, || self.runtime.now());
         self.report_stall(was_stalled);
         let probes = self.probes.as_mut();
-        let window = probes.and_then(|probes| probes.handle_received(received, &*self.runtime, cx));
+        let window =
+            probes.and_then(|probes| probes.handle_received(facts.received, &*self.runtime, cx));
         if let Some(window) = window {
             // It fails while the peer has not acknowledged the last change: a later one follows.
             let _ = http2.connection.set_initial_window_size(window);

@@ -11,6 +11,7 @@ use trunkline_runtime::{Lock, Runtime};
 use crate::compat::{CompatWire, SharedWire};
 use crate::held_waker::HeldWaker;
 use crate::state::ConnectionState;
+use crate::wire::WireFacts;
 
 /// Gives turns at a connection: to its driver, and to a caller whose call is alone on it.
 ///
@@ -33,10 +34,8 @@ pub(crate) struct Http2 {
     wire: SharedWire,
     /// Supplies the clock.
     runtime: Arc<dyn Runtime>,
-    /// The number of streams that were started when that was last looked at.
-    started: u64,
-    /// True while bytes wait for the peer to read.
-    pub(crate) is_blocked: bool,
+    /// What `wire` knew after the last poll.
+    pub(crate) facts: WireFacts,
     /// The end of the connection, until the driver gets it.
     ended: Option<Result<(), h2::Error>>,
 }
@@ -57,13 +56,13 @@ impl Turns {
         runtime: Arc<dyn Runtime>,
         lends: bool,
     ) -> Self {
+        let facts = wire.lock().facts(false);
         Self {
             http2: Lock::new(Some(Http2 {
                 connection,
                 wire,
                 runtime,
-                started: 0,
-                is_blocked: false,
+                facts,
                 ended: None,
             })),
             driver: HeldWaker::default(),
@@ -132,33 +131,27 @@ impl Http2 {
             if let Poll::Ready(ended) = Pin::new(&mut self.connection).poll(cx) {
                 return Poll::Ready(ended);
             }
-            let mut wire = self.wire.lock();
-            let drained = wire.poll_drain(cx);
-            let started = wire.streams_started();
-            drop(wire);
-            if started != self.started {
-                self.started = started;
-                state.counts.set_last_start(self.runtime.now());
-            }
-            self.is_blocked = drained.is_pending();
+            let drained = self.wire.lock().drain(cx);
             // When a write fails, poll h2 again: its next read gets the error, which ends the
             // connection.
-            if !matches!(drained, Poll::Ready(Err(_))) {
-                return Poll::Pending;
+            let Ok(facts) = drained else { continue };
+            if facts.started != self.facts.started {
+                state.counts.set_last_start(self.runtime.now());
             }
+            self.facts = facts;
+            return Poll::Pending;
         }
     }
 
     /// Polls the connection for a caller. Returns whether that leaves nothing to do for the driver.
     fn poll_for_caller(&mut self, state: &ConnectionState, cx: &mut Context<'_>) -> bool {
-        let received = self.wire.lock().received();
+        let received = self.facts.received;
         if let Poll::Ready(ended) = self.poll(state, cx) {
             self.ended = Some(ended);
             return false;
         }
-        let wire = self.wire.lock();
-        let room = wire.send_room(self.is_blocked);
-        !room.is_blocked && !room.is_window_closed && wire.received() == received
+        let room = self.facts.room;
+        !room.is_blocked && !room.is_window_closed && self.facts.received == received
     }
 }
 

@@ -75,10 +75,21 @@ pub(crate) struct Wire {
     received_data: u64,
     /// The number of small DATA frames that came for calls that had ended.
     late_frames: usize,
-    /// True when flushes are left to [`poll_drain`](Self::poll_drain).
-    gathers: bool,
     /// The error of a gathered write, until h2 gets it.
     failure: Option<io::Error>,
+}
+
+/// What a wire knows after a poll of its connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct WireFacts {
+    /// What the peer lets be sent.
+    pub(crate) room: SendRoom,
+    /// The numbers of bytes that came from the peer so far.
+    pub(crate) received: Received,
+    /// The number of streams that were started so far.
+    pub(crate) started: u64,
+    /// The number of small DATA frames that came for calls that had ended, such as by a cancellation.
+    pub(crate) late_frames: usize,
 }
 
 impl Wire {
@@ -107,58 +118,38 @@ impl Wire {
             progress: 0,
             received_data: 0,
             late_frames: 0,
-            gathers: false,
             failure: None,
         }
     }
 
-    /// Ignores h2's flushes from now on: the driver calls [`poll_drain`](Self::poll_drain) after each
-    /// poll of the connection.
-    ///
-    /// h2 flushes after each DATA frame that is not small, which would cost a system call for each
-    /// message. This way, all that one poll of the connection writes is written together.
-    pub(crate) fn gather(&mut self) {
-        self.gathers = true;
-        self.publish();
-    }
-
-    /// Allows the next poll of the connection to read again. Needed only before the wire gathers:
-    /// later, [`poll_drain`](Self::poll_drain) does it.
+    /// Allows the next poll of the connection to read again. Needed only while h2's flushes are obeyed:
+    /// later, [`drain`](Self::drain) does it.
     pub(crate) fn refill_budget(&mut self) {
         self.budget = POLL_BUDGET;
     }
 
     /// Publishes the numbers of the connection.
-    fn publish(&mut self) {
+    pub(crate) fn publish(&mut self) {
         self.counts.frames_sent += self.outgoing.take_counts().all;
         let streams = self.streams.counts();
         self.state.counts.publish(&self.counts, streams);
     }
 
-    /// Returns the number of streams that were started so far.
-    pub(crate) fn streams_started(&self) -> u64 {
-        self.streams.counts().started
-    }
-
-    /// Returns what the peer lets be sent. `is_blocked` is true when bytes wait for the peer to read.
-    pub(crate) fn send_room(&self, is_blocked: bool) -> SendRoom {
-        SendRoom {
-            is_blocked,
-            is_window_closed: self.counts.send_window <= 0,
-            progress: self.progress,
-        }
-    }
-
-    /// Returns how many small DATA frames came for calls that had ended, such as by a cancellation.
-    pub(crate) fn late_frames(&self) -> usize {
-        self.late_frames
-    }
-
-    /// Returns the numbers of bytes that came from the peer so far.
-    pub(crate) fn received(&self) -> Received {
-        Received {
-            all: self.counts.bytes_received,
-            data: self.received_data,
+    /// Returns what the polls of the connection need to know. `is_blocked` is true when bytes wait for the
+    /// peer to read.
+    pub(crate) fn facts(&self, is_blocked: bool) -> WireFacts {
+        WireFacts {
+            room: SendRoom {
+                is_blocked,
+                is_window_closed: self.counts.send_window <= 0,
+                progress: self.progress,
+            },
+            received: Received {
+                all: self.counts.bytes_received,
+                data: self.received_data,
+            },
+            started: self.streams.counts().started,
+            late_frames: self.late_frames,
         }
     }
 

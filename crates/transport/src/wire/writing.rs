@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 
 use futures_io::AsyncWrite;
 
-use super::{Wire, open};
+use super::{Wire, WireFacts, open};
 use crate::buffers::{release_write_buffer, take_write_buffer};
 use crate::codes::{FRAME_TYPE_AT, SETTINGS_FRAME};
 use crate::frames::Seen;
@@ -20,18 +20,19 @@ const WRITE_BUFFER: usize = 64 * 1024;
 pub(crate) struct WriteFailed;
 
 impl Wire {
-    /// Ends a poll of the connection: writes to the stream what was gathered.
+    /// Ends a poll of the connection: writes to the stream what was gathered, as far as it takes that.
     ///
     /// h2 gets an error of the stream with its next read or write.
-    pub(crate) fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), WriteFailed>> {
+    pub(crate) fn drain(&mut self, cx: &mut Context<'_>) -> Result<WireFacts, WriteFailed> {
         self.refill_budget();
         let drained = self.poll_hand_over(cx);
         self.state.admission.close(self.streams.take_closed());
         self.publish();
-        drained.map_err(|error| {
+        if let Poll::Ready(Err(error)) = drained {
             self.failure = Some(error);
-            WriteFailed
-        })
+            return Err(WriteFailed);
+        }
+        Ok(self.facts(drained.is_pending()))
     }
 
     /// Writes to the stream what is in `write`, and records for the calls how far that got.
@@ -128,9 +129,6 @@ impl AsyncWrite for Wire {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.check()?;
-        if self.gathers {
-            return Poll::Ready(Ok(()));
-        }
         self.poll_hand_over(cx)
     }
 
