@@ -64,10 +64,21 @@ thread_local! {
 }
 
 /// Memory for the tasks of a batch of reports. Empty between batches.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Room {
     wakers: Vec<Waker>,
     tasks: Vec<Arc<Task>>,
+}
+
+impl Room {
+    fn take() -> Self {
+        // There is none on a thread that ends.
+        ROOM.try_with(Cell::take).unwrap_or_default()
+    }
+
+    fn give_back(self) {
+        let _ = ROOM.try_with(|room| room.set(self));
+    }
 }
 
 impl Nested {
@@ -163,7 +174,7 @@ impl Nested {
         if self.is_driven.load(SeqCst) {
             return;
         }
-        let Room { mut wakers, tasks } = ROOM.take();
+        let Room { mut wakers, tasks } = Room::take();
         if let Some(mut seat) = self.reactor.try_take_seat() {
             self.reactor.turn(&mut seat, || false, &mut wakers);
         }
@@ -178,7 +189,7 @@ impl Nested {
         for task in tasks.drain(..) {
             task.run();
         }
-        ROOM.set(Room { wakers, tasks });
+        Room { wakers, tasks }.give_back();
         self.arm();
     }
 

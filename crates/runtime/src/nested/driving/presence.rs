@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
-use std::task::Waker;
 
-use super::{BLOCKS_ON, BUSY, MOST_BUSY, Nested, count, wake_all};
+use super::{BLOCKS_ON, BUSY, MOST_BUSY, Nested, Room, count, wake_all};
 use crate::nested::root::Root;
 
 /// What a poll of the future of a `block_on` counts, also in one that never waits. A task
@@ -16,8 +15,8 @@ pub(super) const POLL: usize = 2;
 pub(in crate::nested) struct Presence {
     nested: &'static Nested,
     root: Arc<Root>,
-    /// Room for the tasks that a wait wakes.
-    wakers: Vec<Waker>,
+    /// For the tasks that a wait wakes.
+    room: Room,
 }
 
 impl Presence {
@@ -28,7 +27,7 @@ impl Presence {
         let presence = Self {
             nested,
             root,
-            wakers: Vec::new(),
+            room: Room::take(),
         };
         presence.keep_driven();
         // No tick: nothing was done for the network yet.
@@ -57,11 +56,13 @@ impl Presence {
         BUSY.set(0);
         self.root.begin_wait();
         let may_wait = || !has_work();
-        nested.reactor.turn(&mut seat, may_wait, &mut self.wakers);
+        nested
+            .reactor
+            .turn(&mut seat, may_wait, &mut self.room.wakers);
         self.root.handle_awake();
         drop(seat);
         self.handle_progress();
-        wake_all(&mut self.wakers);
+        wake_all(&mut self.room.wakers);
         nested.run_tasks();
     }
 
@@ -70,10 +71,11 @@ impl Presence {
         let nested = self.nested;
         BUSY.set(0);
         if let Some(mut seat) = nested.reactor.try_take_seat() {
-            nested.reactor.turn(&mut seat, || false, &mut self.wakers);
+            let wakers = &mut self.room.wakers;
+            nested.reactor.turn(&mut seat, || false, wakers);
         }
         self.handle_progress();
-        wake_all(&mut self.wakers);
+        wake_all(&mut self.room.wakers);
         nested.run_tasks();
     }
 
@@ -112,6 +114,7 @@ impl Drop for Presence {
         if BUSY.get() >= MOST_BUSY && !std::thread::panicking() {
             self.visit();
         }
+        std::mem::take(&mut self.room).give_back();
         self.nested.present.fetch_sub(1, SeqCst);
         self.nested.unpark_one();
     }
