@@ -153,7 +153,7 @@ impl FrameWatch {
     pub(crate) fn of_server(header_limit: u32) -> Self {
         Self {
             skip: 0,
-            partial: Vec::with_capacity(GOAWAY_KEPT),
+            partial: Vec::new(),
             keeping: None,
             after: 0,
             settings: ServerSettings::default(),
@@ -166,10 +166,9 @@ impl FrameWatch {
 
     /// Watches what a client sends.
     pub(crate) fn of_client() -> Self {
-        let partial = Vec::with_capacity(FRAME_HEADER);
         Self {
             skip: CLIENT_PREFACE,
-            partial,
+            partial: Vec::new(),
             keeping: None,
             after: 0,
             settings: ServerSettings::default(),
