@@ -111,6 +111,7 @@ impl ConnectionDriver {
     /// Polls the connection, and sends all that it wrote.
     fn poll_connection(&mut self, task: &Waker) -> Poll<Result<(), h2::Error>> {
         let cx = &mut Context::from_waker(self.turns.waker());
+        self.state.lone_calls.handle_driver();
         let mut turn = self.turns.take(task);
         let Some(http2) = &mut *turn else {
             return Poll::Ready(Ok(()));

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::atomic::{
-    AtomicBool, AtomicU32,
+    AtomicBool, AtomicU32, AtomicUsize,
     Ordering::{Relaxed, SeqCst},
 };
 use std::task::Waker;
@@ -18,7 +18,7 @@ const CALLS_ALONE: u32 = 16;
 /// Saves a call that is alone on its connection what would cost it switches between threads.
 ///
 /// * h2 wakes a call while it holds a lock that the call needs at once. This call is woken when the
-///   poll of the connection ends.
+///   poll of the connection ends, unless the same thread polls both: then neither waits.
 /// * h2 wakes the driver when a stream is dropped that has ended, in case it was the last of the
 ///   connection. While there are handles to the connection, calls can follow, so the stream of this
 ///   call is kept until the next one.
@@ -31,6 +31,10 @@ pub(crate) struct LoneCalls {
     to_wait: AtomicU32,
     /// True while a call is served like this.
     is_taken: AtomicBool,
+    /// The thread that last ran the driver, by [`this_thread`].
+    driver_thread: AtomicUsize,
+    /// True while the call is woken by `waker`.
+    is_held: AtomicBool,
     /// Wakes the call. Held back while the connection is polled.
     waker: HeldWaker,
     ended: Lock<EndedStream>,
@@ -72,8 +76,18 @@ impl LoneCalls {
         drop(stream);
     }
 
+    /// Records that the driver runs on this thread.
+    pub(crate) fn handle_driver(&self) {
+        self.driver_thread.store(this_thread(), Relaxed);
+    }
+
     /// Returns the waker for h2 that wakes `task`.
-    pub(crate) fn waker(&self, task: &Waker) -> &Waker {
+    pub(crate) fn waker<'a>(&'a self, task: &'a Waker) -> &'a Waker {
+        // A driver that moves to another thread meanwhile only makes the call wait for a lock.
+        if self.driver_thread.load(Relaxed) == this_thread() {
+            return task;
+        }
+        self.is_held.store(true, SeqCst);
         self.waker.set_task(task);
         self.waker.waker()
     }
@@ -90,7 +104,10 @@ impl LoneCalls {
             drop(kept);
             drop(old);
         }
-        self.waker.clear_task();
+        if self.is_held.load(SeqCst) {
+            self.is_held.store(false, SeqCst);
+            self.waker.clear_task();
+        }
         self.is_taken.store(false, SeqCst);
     }
 
@@ -103,15 +120,29 @@ impl LoneCalls {
         drop(stream);
     }
 
-    /// Begins a poll of the connection.
-    pub(crate) fn begin_poll(&self) {
-        self.waker.hold();
+    /// Begins a poll of the connection. Returns whether the wakes of the call are held back until it
+    /// [ends](Self::end_poll).
+    pub(crate) fn begin_poll(&self) -> bool {
+        // A call that begins meanwhile is woken at once.
+        let is_held = self.is_held.load(SeqCst);
+        if is_held {
+            self.waker.hold();
+        }
+        is_held
     }
 
-    /// Ends a poll of the connection.
+    /// Ends a poll of the connection that held wakes back.
     pub(crate) fn end_poll(&self) {
         self.waker.release();
     }
+}
+
+/// Returns a number that no other thread has at the same time.
+fn this_thread() -> usize {
+    thread_local! {
+        static PLACE: u8 = const { 0 };
+    }
+    PLACE.with(|place| std::ptr::from_ref(place).addr())
 }
 
 impl fmt::Debug for LoneCalls {

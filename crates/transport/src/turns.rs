@@ -113,12 +113,14 @@ impl Http2 {
         state: &ConnectionState,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), h2::Error>> {
-        state.lone_calls.begin_poll();
+        let is_held = state.lone_calls.begin_poll();
         let poll = match self.ended.take() {
             Some(ended) => Poll::Ready(ended),
             None => self.poll_and_write(state, cx),
         };
-        state.lone_calls.end_poll();
+        if is_held {
+            state.lone_calls.end_poll();
+        }
         poll
     }
 
