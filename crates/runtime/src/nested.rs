@@ -18,6 +18,8 @@ mod reactor;
 mod root;
 mod task;
 
+mod queue;
+
 // When nothing drives it: async-io, and a thread that finds that out.
 mod fallback;
 mod outer;

@@ -4,7 +4,6 @@
 pub(super) mod presence;
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -13,6 +12,7 @@ use std::task::Waker;
 
 use super::fallback::Fallback;
 use super::outer::Outer;
+use super::queue::Queue;
 use super::reactor::Reactor;
 use super::root::Root;
 use super::task::{Schedule, Task};
@@ -39,7 +39,7 @@ const MOST_INLINE: usize = 16;
 pub(super) struct Nested {
     pub(super) reactor: Reactor,
     /// The tasks to run, while the threads in `block_on` do that.
-    queue: Lock<VecDeque<Arc<Task>>>,
+    queue: Queue,
     /// False while async-io drives the reactor. It stays true for a while when the last thread leaves
     /// `block_on`: a program may call that once for each RPC.
     is_driven: AtomicBool,
@@ -89,7 +89,7 @@ impl Nested {
         outer.arm(|| None);
         Ok(Self {
             reactor,
-            queue: Lock::default(),
+            queue: Queue::default(),
             is_driven: AtomicBool::new(false),
             present: AtomicUsize::new(0),
             parked: Lock::default(),
@@ -124,7 +124,7 @@ impl Nested {
     }
 
     fn has_tasks(&self) -> bool {
-        !self.queue.lock().is_empty()
+        self.queue.len() > 0
     }
 
     /// Has others drive the reactor: a thread that waits for the seat, else async-io.
@@ -143,8 +143,7 @@ impl Nested {
     }
 
     fn move_to_pool(&self) {
-        let tasks = std::mem::take(&mut *self.queue.lock());
-        for task in tasks {
+        for task in self.queue.take() {
             task.run_on_pool();
         }
     }
@@ -195,9 +194,9 @@ impl Nested {
 
     /// Runs tasks that are due, and counts them. Tasks that become due meanwhile are left for the next time.
     fn run_tasks(&self) {
-        let due = self.queue.lock().len().min(BATCH);
+        let due = self.queue.len().min(BATCH);
         for _ in 0..due {
-            let Some(task) = self.queue.lock().pop_front() else {
+            let Some(task) = self.queue.pop() else {
                 return;
             };
             count(1);
@@ -241,7 +240,7 @@ impl Schedule for Nested {
             return;
         };
         if self.is_driven_for_caller() {
-            self.queue.lock().push_back(task);
+            self.queue.push(task);
             self.reactor.notify();
             // They were moved just before that, maybe.
             if !self.is_driven.load(SeqCst) {

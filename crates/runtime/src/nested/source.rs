@@ -23,7 +23,7 @@ pub(super) struct Source {
 struct Direction {
     /// True from a report until a task acts on it.
     is_ready: AtomicBool,
-    /// Taken by the next report.
+    /// Taken by the report that makes it ready.
     waker: Lock<Option<Waker>>,
 }
 
@@ -69,13 +69,24 @@ impl Source {
 
 impl Direction {
     fn report(&self) -> Option<Waker> {
+        // A report that no task has acted on has woken the task, or the task will find it: a sender's socket
+        // is reported writable with each response.
+        if self.is_ready.load(SeqCst) {
+            return None;
+        }
         self.is_ready.store(true, SeqCst);
         self.waker.lock().take()
     }
 
+    /// Returns whether there is a report, and forgets it. The task acts on it after that, so a later one is
+    /// never lost.
+    fn take_report(&self) -> bool {
+        // Read first: that takes no locked instruction.
+        self.is_ready.load(SeqCst) && self.is_ready.swap(false, SeqCst)
+    }
+
     fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
-        // The report is forgotten before the task acts on it, so a later one is never lost.
-        if self.is_ready.swap(false, SeqCst) {
+        if self.take_report() {
             return Poll::Ready(());
         }
         let mut waker = self.waker.lock();
@@ -88,7 +99,7 @@ impl Direction {
             drop(waker);
         }
         // A report at the same time may have come before the waker.
-        if self.is_ready.swap(false, SeqCst) {
+        if self.take_report() {
             return Poll::Ready(());
         }
         Poll::Pending

@@ -1,6 +1,7 @@
 //! The timers of the reactor.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::task::Waker;
 use std::time::Instant;
 
@@ -16,7 +17,12 @@ pub(super) struct TimerKey {
 
 /// The pending timers in the order of their deadlines.
 #[derive(Debug, Default)]
-pub(super) struct Timers(Lock<Pending>);
+pub(super) struct Timers {
+    pending: Lock<Pending>,
+    /// The number of pending timers, written under their lock. Where there are none, as in most waits, no
+    /// lock is taken.
+    len: AtomicUsize,
+}
 
 #[derive(Debug, Default)]
 struct Pending {
@@ -28,18 +34,19 @@ struct Pending {
 impl Timers {
     /// Adds a timer. Also returns whether it is the first to fire.
     pub(super) fn insert(&self, deadline: Instant, waker: Waker) -> (TimerKey, bool) {
-        let mut pending = self.0.lock();
+        let mut pending = self.pending.lock();
         let number = pending.next;
         pending.next += 1;
         let key = TimerKey { deadline, number };
         pending.wakers.insert(key, waker);
+        self.len.store(pending.wakers.len(), SeqCst);
         let first = pending.wakers.first_key_value();
         (key, first.is_some_and(|(first, _)| *first == key))
     }
 
     /// Has a pending timer wake `waker`. Returns false if it has fired.
     pub(super) fn set_waker(&self, key: TimerKey, waker: &Waker) -> bool {
-        let mut pending = self.0.lock();
+        let mut pending = self.pending.lock();
         let Some(own) = pending.wakers.get_mut(&key) else {
             return false;
         };
@@ -54,13 +61,19 @@ impl Timers {
 
     /// Removes a timer, if it has not fired.
     pub(super) fn remove(&self, key: TimerKey) {
-        let waker = self.0.lock().wakers.remove(&key);
+        let mut pending = self.pending.lock();
+        let waker = pending.wakers.remove(&key);
+        self.len.store(pending.wakers.len(), SeqCst);
+        drop(pending);
         drop(waker);
     }
 
     /// Returns the deadline of the first timer to fire.
     pub(super) fn next(&self) -> Option<Instant> {
-        let pending = self.0.lock();
+        if self.len.load(SeqCst) == 0 {
+            return None;
+        }
+        let pending = self.pending.lock();
         let first = pending.wakers.first_key_value();
         first.map(|(key, _)| key.deadline)
     }
@@ -68,16 +81,17 @@ impl Timers {
     /// Removes the timers that are due, and adds their tasks to `wakers`. Reads the clock only where
     /// there are timers.
     pub(super) fn take_due(&self, now: fn() -> Instant, wakers: &mut Vec<Waker>) {
-        let mut pending = self.0.lock();
-        if pending.wakers.is_empty() {
+        if self.len.load(SeqCst) == 0 {
             return;
         }
+        let mut pending = self.pending.lock();
         let now = now();
         while let Some(first) = pending.wakers.first_entry()
             && first.key().deadline <= now
         {
             wakers.push(first.remove());
         }
+        self.len.store(pending.wakers.len(), SeqCst);
     }
 }
 
