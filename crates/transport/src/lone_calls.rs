@@ -150,3 +150,25 @@ impl fmt::Debug for LoneCalls {
         f.debug_struct("LoneCalls").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A call is woken directly where it is polled on the thread of the driver. Elsewhere its wakes are
+    /// held back while the connection is polled.
+    #[test]
+    fn only_calls_on_other_threads_are_held_back() {
+        let (calls, task) = (LoneCalls::default(), Waker::noop());
+        calls.handle_driver();
+        assert!(calls.waker(task).will_wake(task));
+        assert!(!calls.begin_poll());
+        let on_other_thread = || calls.waker(task).will_wake(task);
+        let is_direct = std::thread::scope(|scope| scope.spawn(on_other_thread).join());
+        assert!(!is_direct.expect("no panic"));
+        assert!(calls.begin_poll());
+        calls.end_poll();
+        calls.end(None);
+        assert!(!calls.begin_poll());
+    }
+}
