@@ -1,6 +1,6 @@
 //! The messages of a call, as they go by.
 
-use crate::prefixes::Prefixes;
+use crate::prefixes::{Prefix, Prefixes};
 
 /// A gRPC message, as its prefix describes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,15 +52,22 @@ impl MessageCounter {
     /// Counts the messages whose prefixes are complete with the next piece of the data. Each of them
     /// is handed to `report`, in their order.
     pub fn handle_data(&mut self, mut piece: &[u8], mut report: impl FnMut(Message)) {
-        while let Some(prefix) = self.prefixes.next(&mut piece) {
-            let message = Message {
-                sequence: self.messages,
-                bytes: prefix.size,
-                is_compressed: prefix.flag != 0,
-            };
-            self.messages += 1;
-            report(message);
+        if let Some(prefix) = self.prefixes.of_whole_message(piece) {
+            return report(self.count(prefix));
         }
+        while let Some(prefix) = self.prefixes.next(&mut piece) {
+            report(self.count(prefix));
+        }
+    }
+
+    fn count(&mut self, prefix: Prefix) -> Message {
+        let message = Message {
+            sequence: self.messages,
+            bytes: prefix.size,
+            is_compressed: prefix.flag != 0,
+        };
+        self.messages += 1;
+        message
     }
 
     /// Returns the number of messages so far.

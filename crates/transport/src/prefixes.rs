@@ -26,6 +26,18 @@ pub(crate) struct Prefixes {
 }
 
 impl Prefixes {
+    /// Returns the prefix of a piece of the data that is a whole message, as most are; `None` for any other
+    /// piece. Takes nothing: a whole message changes nothing for the next piece.
+    #[inline]
+    pub(crate) fn of_whole_message(&self, piece: &[u8]) -> Option<Prefix> {
+        if self.left != 0 || self.partial_len != 0 {
+            return None;
+        }
+        let ([flag, size @ ..], rest) = piece.split_first_chunk::<MESSAGE_PREFIX>()?;
+        let size = u32::from_be_bytes(*size);
+        (usize::try_from(size) == Ok(rest.len())).then_some(Prefix { flag: *flag, size })
+    }
+
     /// Takes the next prefix from the front of a piece of the data, and the bytes before it. `None`
     /// when the piece ends before the prefix does: then nothing of the piece is left.
     pub(crate) fn next(&mut self, piece: &mut &[u8]) -> Option<Prefix> {
