@@ -121,9 +121,24 @@ impl<K, V> GrowOnly<K, V> {
 
     /// Returns the value of the entry in a place.
     pub(crate) fn at(&self, place: Place) -> Option<&V> {
+        Some(&self.entry(place)?.value)
+    }
+
+    /// Returns the entry in a place, if it is that of the key.
+    pub(crate) fn find_at<Q>(&self, place: Place, key: &Q) -> Option<Found<'_, V>>
+    where
+        K: Borrow<Q>,
+        Q: Eq + ?Sized,
+    {
+        let entry = self.entry(place)?;
+        let value = &entry.value;
+        (entry.key.borrow() == key).then_some(Found { place, value })
+    }
+
+    fn entry(&self, place: Place) -> Option<&Entry<K, V>> {
         let slots = self.parts.get(place.part as usize)?.get()?;
-        let slot = slots.get(place.slot as usize)?;
-        slot.get().map(|entry| &entry.value)
+        let entry = slots.get(place.slot as usize)?.get()?;
+        Some(entry)
     }
 
     /// Adds an entry, unless there are too many. Another thread may have added it meanwhile.

@@ -26,6 +26,8 @@ mod backend_labels;
 // Calls, on the data path.
 mod grow_only;
 
+mod path_hints;
+
 mod subchannel_labels;
 
 mod method_series;

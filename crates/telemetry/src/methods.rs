@@ -6,6 +6,7 @@ use crate::grow_only::{Found, GrowOnly, Place};
 use crate::label::LabelKey;
 use crate::method_series::MethodSeries;
 use crate::options::without_slash;
+use crate::path_hints::PathHints;
 use crate::recorder::{OTHER, Scope};
 
 /// The most pairs of a method and a custom label that have series of their own; the method and the label
@@ -35,6 +36,7 @@ pub(crate) struct MethodTable {
     scope: Arc<Scope>,
     /// By path, with the leading slash.
     known: GrowOnly<Box<str>, MethodSeries>,
+    hints: PathHints,
     other: MethodSeries,
     /// The methods of calls with a custom label; `None` where that label is off.
     custom: Option<Box<CustomMethods>>,
@@ -59,6 +61,7 @@ impl MethodTable {
         let has_custom = scope.has_label(LabelKey::CUSTOM);
         Self {
             known: GrowOnly::new(scope.options.max_methods),
+            hints: PathHints::new(),
             other: MethodSeries::new(OTHER, ""),
             custom: has_custom.then(|| Box::new(custom())),
             scope,
@@ -89,10 +92,16 @@ impl MethodTable {
     }
 
     /// Returns the series of the method with this tag; that of `path` where a call has no tag.
+    #[inline]
     pub(crate) fn series(&self, tag: u64, path: &str) -> &MethodSeries {
         if tag & OF_METHOD != 0 {
             return self.known.at(place_of(tag)).unwrap_or(&self.other);
         }
+        self.other_series(tag, path)
+    }
+
+    #[cold]
+    fn other_series(&self, tag: u64, path: &str) -> &MethodSeries {
         if tag == 0 {
             return self.find(path).map_or(&self.other, |found| found.value);
         }
@@ -106,11 +115,17 @@ impl MethodTable {
     }
 
     fn find(&self, path: &str) -> Option<Found<'_, MethodSeries>> {
-        self.known.find_or_add(path, || {
+        let hinted = self.hints.get(path);
+        if let Some(found) = hinted.and_then(|place| self.known.find_at(place, path)) {
+            return Some(found);
+        }
+        let found = self.known.find_or_add(path, || {
             let method = without_slash(path);
             let is_accepted = self.scope.options.methods.accepts(method);
             is_accepted.then(|| (path.into(), MethodSeries::new(method, "")))
-        })
+        })?;
+        self.hints.keep(path, found.place);
+        Some(found)
     }
 }
 

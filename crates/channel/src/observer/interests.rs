@@ -64,6 +64,19 @@ impl Interests {
         call_ended: false,
     };
 
+    /// Returns the facts that either of the two wants.
+    #[must_use]
+    pub const fn or(self, other: Self) -> Self {
+        Self {
+            call_started: self.call_started || other.call_started,
+            traces: self.traces || other.traces,
+            attempt_started: self.attempt_started || other.attempt_started,
+            attempt_sent: self.attempt_sent || other.attempt_sent,
+            attempt_ended: self.attempt_ended || other.attempt_ended,
+            call_ended: self.call_ended || other.call_ended,
+        }
+    }
+
     /// Sets whether the starts of calls are wanted.
     #[must_use]
     pub const fn with_call_started(mut self, wanted: bool) -> Self {

@@ -18,6 +18,8 @@ use crate::record::traces::Traces;
 pub(crate) struct CallFacts {
     /// Those of the channel.
     observers: Arc<[CallObserver]>,
+    /// What any of them wants.
+    wants: Interests,
     /// The observers that want this call.
     wanted: Vec<Wanted>,
     /// `None` if no observer traces the call.
@@ -59,7 +61,9 @@ pub(crate) fn wanted(observers: &[CallObserver]) -> impl Iterator<Item = Wanted>
 impl CallFacts {
     /// Returns memory for a call.
     pub(crate) fn unused(observers: Arc<[CallObserver]>, now: Instant) -> Self {
+        let wants = observers.iter().map(|own| own.wants);
         Self {
+            wants: wants.fold(Interests::NONE, Interests::or),
             observers,
             wanted: Vec::with_capacity(1),
             traces: None,
@@ -96,8 +100,10 @@ impl CallFacts {
                 own.tag = tag.take();
             }
         }
-        let tracers = self.wanting(|wants| wants.traces);
-        self.traces = Traces::collect(tracers.filter_map(|(own, _)| own.trace_call(&started)));
+        if self.wants.traces {
+            let tracers = self.wanting(|wants| wants.traces);
+            self.traces = Traces::collect(tracers.filter_map(|(own, _)| own.trace_call(&started)));
+        }
     }
 
     /// Frees what belongs to the call, so that another one can use the memory.
@@ -119,6 +125,7 @@ impl CallFacts {
 
     /// Returns the observers that want the call and this fact of it, each with what it has set as the tag of
     /// the call.
+    #[inline]
     pub(crate) fn wanting(
         &self,
         is_wanted: impl Fn(&Interests) -> bool,
@@ -127,9 +134,10 @@ impl CallFacts {
         wanted.filter_map(|own| Some((&*self.observers.get(own.at)?.observer, own.tag)))
     }
 
-    /// Returns whether a trace or an observer wants this fact of the call.
+    /// Returns whether a trace of the call or an observer of the channel wants this fact of calls.
+    #[inline]
     pub(crate) fn want(&self, is_wanted: impl Fn(&Interests) -> bool) -> bool {
-        self.traces.is_some() || self.wanting(is_wanted).next().is_some()
+        self.traces.is_some() || is_wanted(&self.wants)
     }
 
     /// Notifies observers and traces of the end of the call. `last` is an attempt that ends with it, and

@@ -205,7 +205,7 @@ impl ObservedCall {
         let shared = own.shared.get_mut();
         own.facts
             .report_end(&shared.progress, last, status, latency);
-        shared.progress = Progress::default();
+        shared.progress.clear();
         if let Some(memory) = memory {
             shared.keep(memory);
         }

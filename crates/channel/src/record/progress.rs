@@ -94,6 +94,17 @@ impl Progress {
         }
     }
 
+    /// Forgets everything, for another call.
+    pub(crate) fn clear(&mut self) {
+        if self.started > 1 || self.ended > 0 || self.unresolved_since.is_some() {
+            *self = Self::default();
+        } else {
+            // Nothing else is written before an attempt ends.
+            self.started = 0;
+            self.transparent_retries = 0;
+        }
+    }
+
     /// Counts the end of an attempt after which the call goes on.
     pub(crate) fn end(&mut self, ended: &EndedAttempt<'_>) {
         self.ended += 1;
