@@ -2,7 +2,7 @@
 //!
 //! From the ground up: `failure` and `subchannel` (one subchannel), `holds` (what policies have of it), `retry` and `hedging` (how
 //! often one call is sent), `deadlines` (of the calls that wait), `connections` and `snapshot` (what calls see), `subchannels` (the table with its indices), `event` (what observers see),
-//! `config` (the service config in force), `idleness` (when no call uses the channel), [`Core`],
+//! `config` (the service config in force), `idleness` (when no call uses the channel), `batch` (the actions of policies), [`Core`],
 //! which joins them with the policy, and its parts: `resolution`, on what the resolver returns; `sharing`, on a subchannel
 //! of several policies; `scaling`, on more than one connection of a subchannel; and `inspect`, on what it shows of itself.
 
@@ -18,6 +18,7 @@ pub(crate) mod pushback;
 pub(crate) mod retry;
 
 mod answer;
+mod batch;
 pub(crate) mod holds;
 pub(crate) mod snapshot;
 pub(crate) mod subchannel;
@@ -54,13 +55,13 @@ use trunkline_status::Status;
 
 use self::address_fate::AddressFate;
 use self::answer::Answer;
+use self::batch::Rest;
 use self::config::{ConfigInForce, DefaultPolicy, HealthChecks};
 use self::connections::{ConnectionId, ReadyConnection};
 use self::event::ChannelEvent;
 use self::failure::{ConnectFailure, ConnectPhase, ConnectionLost, ConnectionLostReason};
 use self::holds::HoldId;
 use self::idleness::{CallCounts, Idleness};
-use self::sharing::Rest;
 use self::snapshot::Snapshot;
 use self::subchannel::{Growth, LastFailure, LastLoss, Stage, Subchannel};
 use self::subchannels::{NewConnection, NextStage, Subchannels};

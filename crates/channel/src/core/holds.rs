@@ -2,8 +2,6 @@
 
 use trunkline_lb::{SubchannelId, SubchannelState};
 
-use crate::core::subchannel::Stage;
-
 /// The id by which one policy knows a subchannel. Policies, pickers and trackers have it; everything else
 /// has the subchannel's own.
 pub(crate) type HoldId = SubchannelId;
@@ -22,11 +20,11 @@ pub(crate) struct Hold {
 }
 
 impl Hold {
-    /// Returns a new hold of a subchannel at this stage.
-    pub(crate) fn new(id: HoldId, stage: &Stage) -> Self {
+    /// Returns a new hold of a subchannel, which may be READY.
+    pub(crate) fn new(id: HoldId, is_ready: bool) -> Self {
         Self {
             id,
-            follows: matches!(stage, Stage::Ready { .. }),
+            follows: is_ready,
             max_connections: None,
         }
     }

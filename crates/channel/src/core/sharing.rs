@@ -5,52 +5,18 @@
 //! watches of its own and its own view of the state. The connections, the attempts, the back-off and the
 //! line of waiting calls are the subchannel's.
 
-use std::slice;
 use std::time::Instant;
 
-use trunkline_endpoint::{Address, AddressMap};
-use trunkline_lb::{Action, Policy, PolicyNode, SubchannelId, SubchannelState};
+use trunkline_endpoint::Address;
+use trunkline_lb::{Policy, PolicyNode, SubchannelId, SubchannelState};
 
+use crate::core::batch::Rest;
 use crate::core::connections::{ConnectionId, ReadySubchannel};
 use crate::core::event::ChannelEvent;
 use crate::core::holds::HoldId;
 use crate::core::subchannel::{Stage, Subchannel};
 use crate::core::subchannels::NextStage;
 use crate::core::{Core, Output};
-
-/// The actions of a batch that are still to be carried out.
-pub(super) struct Rest<'a> {
-    actions: slice::Iter<'a, Action>,
-    /// The addresses of the subchannels that they create; computed when it is needed first.
-    created: Option<AddressMap<()>>,
-}
-
-impl<'a> Rest<'a> {
-    pub(super) fn new(actions: &'a [Action]) -> Self {
-        Self {
-            actions: actions.iter(),
-            created: None,
-        }
-    }
-
-    /// Removes and returns the next action.
-    pub(super) fn next(&mut self) -> Option<&'a Action> {
-        self.actions.next()
-    }
-
-    /// Returns true if one of them may create a subchannel for this address.
-    fn creates(&mut self, address: &Address) -> bool {
-        let actions = self.actions.as_slice();
-        let created = self.created.get_or_insert_with(|| {
-            let created = actions.iter().filter_map(|action| match action {
-                Action::Create { address, .. } => Some((address.clone(), ())),
-                _ => None,
-            });
-            created.collect()
-        });
-        created.contains_key(address)
-    }
-}
 
 impl<C> Core<C> {
     /// Creates a hold of the subchannel for an address, and the subchannel if there is none yet.

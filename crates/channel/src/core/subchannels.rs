@@ -166,9 +166,8 @@ impl<C> Subchannels<C> {
         let Some(slot) = self.slot_mut(id) else {
             return false;
         };
-        let own = Hold::new(hold, &slot.subchannel.stage);
-        slot.subchannel.holds.push(own);
         let is_ready = slot.ready.is_some();
+        slot.subchannel.holds.push(Hold::new(hold, is_ready));
         self.holds.insert(hold, id);
         self.show_connections(id);
         is_ready
