@@ -61,7 +61,7 @@ fn xds_3_3_2_least_request() {
 
 /// A service that reports its load at the end of each call.
 #[derive(Clone)]
-struct Reporting(LoadReport);
+pub(crate) struct Reporting(pub(crate) LoadReport);
 
 impl Service<Request<IncomingBody>> for Reporting {
     type Response = Response<http_body_util::combinators::BoxBody<Bytes, Infallible>>;

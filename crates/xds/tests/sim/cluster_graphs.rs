@@ -34,12 +34,7 @@ fn set(mesh: &Mesh, aggregates: &[(&str, &[&str])]) {
 
 /// Returns the clusters that the client watches.
 fn watched(mesh: &Mesh) -> Vec<String> {
-    let dump = mesh.pool.dump();
-    let resources = dump[0]
-        .ads
-        .authorities
-        .iter()
-        .flat_map(|one| &one.resources);
+    let resources = mesh.resources().into_iter();
     let clusters = resources.filter(|one| one.kind == ResourceType::Cluster);
     clusters.map(|one| one.name.to_string()).collect()
 }
@@ -172,7 +167,7 @@ fn xds_4_5_a_refused_cluster_is_skipped() {
 fn xds_4_5_the_policy_of_each_leaf() {
     let (mesh, channel) = mesh(597);
     let mut first = resources::cluster("first");
-    first.circuit_breakers = Some(crate::limits::most_calls(0));
+    first.circuit_breakers = Some(crate::settings::most_calls(0));
     mesh.plane.set(first);
     set(&mesh, &[("top", &["first", "second"])]);
     mesh.sim.run(async {

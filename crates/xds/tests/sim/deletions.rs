@@ -32,14 +32,9 @@ fn channel(mesh: &Mesh, features: &str) -> Channel {
 
 /// Returns the state of the resource of this type in the client.
 fn state(mesh: &Mesh, kind: ResourceType) -> Option<ResourceState> {
-    let dump = mesh.pool.dump();
-    let resources = dump[0]
-        .ads
-        .authorities
-        .iter()
-        .flat_map(|one| &one.resources);
-    let mut resources = resources.filter(|one| one.kind == kind);
-    resources.next().map(|one| one.state)
+    let resources = mesh.resources();
+    let found = resources.iter().find(|one| one.kind == kind);
+    found.map(|one| one.state)
 }
 
 /// 2.11: a deleted listener or cluster stays in use, with and without `ignore_resource_deletion`, and its

@@ -8,8 +8,8 @@ use trunkline_sim::control_plane::proto::envoy::service::load_stats::v3::LoadSta
 use trunkline_sim::control_plane::{ControlPlane, resources};
 use trunkline_xds::core::Bootstrap;
 
-use crate::load_contents::reported;
 use crate::mesh::{Mesh, PLANE, backend, call, check_failure, routes, seconds};
+use crate::settings::reported;
 
 const SECOND: &str = "198.51.100.2:18000";
 

@@ -118,8 +118,7 @@ fn xds_10_8_a_refused_first_resource_is_not_absent() {
             );
             mesh.sleep(20 * SECOND).await;
         }
-        let dump = mesh.pool.dump();
-        let of_routes = &dump[0].ads.authorities[0].resources[1];
+        let of_routes = mesh.resources().remove(1);
         assert_eq!(of_routes.state, ResourceState::Nacked);
     });
 }
@@ -155,9 +154,12 @@ fn xds_10_9_a_silent_server_after_a_restart() {
         let requests = mesh.plane.requests().split_off(before);
         let counts = requests.iter().map(|one| one.message.resource_names.len());
         assert_eq!(counts.collect::<Vec<_>>(), [1, 1, 20, 20]);
-        let dump = mesh.pool.dump();
-        let mut resources = dump[0].ads.authorities[0].resources.iter();
-        assert!(resources.all(|one| one.state == ResourceState::Acked));
+        let resources = mesh.resources();
+        assert!(
+            resources
+                .iter()
+                .all(|one| one.state == ResourceState::Acked)
+        );
     });
 }
 

@@ -7,9 +7,6 @@ use trunkline_channel::Channel;
 use trunkline_endpoint::Endpoint;
 use trunkline_resolver::{ManualResolver, Resolution, ResolverRegistry};
 use trunkline_sim::control_plane::proto::envoy::config::cluster::v3::Cluster;
-use trunkline_sim::control_plane::proto::envoy::config::cluster::v3::CircuitBreakers;
-use trunkline_sim::control_plane::proto::envoy::config::cluster::v3::circuit_breakers::Thresholds;
-use trunkline_sim::control_plane::proto::envoy::config::core::v3::RoutingPriority;
 use trunkline_sim::control_plane::proto::envoy::config::endpoint::v3::cluster_load_assignment::Policy;
 use trunkline_sim::control_plane::proto::envoy::config::endpoint::v3::cluster_load_assignment::policy::DropOverload;
 use trunkline_sim::control_plane::proto::envoy::config::endpoint::v3::cluster_stats::DroppedRequests;
@@ -22,28 +19,11 @@ use trunkline_sim::control_plane::resources;
 use trunkline_sim::CallReply;
 use trunkline_status::Code;
 
-use crate::load_contents::{next_stats, report_loads, reported};
+use crate::load_contents::{next_stats, report_loads};
 use crate::mesh::{Mesh, backend, call, check_failure};
+use crate::settings::{most_calls, reported};
 
 const SECOND: Duration = Duration::from_secs(1);
-
-/// Returns the limit of calls in flight of a cluster.
-pub(crate) fn most_calls(most: u32) -> CircuitBreakers {
-    CircuitBreakers {
-        thresholds: vec![
-            Thresholds {
-                priority: RoutingPriority::High.into(),
-                max_requests: Some(most + 100),
-                ..Thresholds::default()
-            },
-            Thresholds {
-                max_requests: Some(most),
-                ..Thresholds::default()
-            },
-        ],
-        ..CircuitBreakers::default()
-    }
-}
 
 /// Sets the cluster, with a limit and load reports.
 fn set_limit(mesh: &Mesh, mut cluster: Cluster, most: u32) {

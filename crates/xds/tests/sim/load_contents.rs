@@ -1,25 +1,17 @@
 //! 5.1 to 5.5: what load reports have, and when there are none.
 
-use std::convert::Infallible;
-use std::future::{Ready, ready};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Request, Response};
-use http_body_util::{BodyExt as _, Full};
-use tower_service::Service;
 use trunkline_lb::LoadReport;
+use trunkline_sim::CallReply;
 use trunkline_sim::control_plane::proto::envoy;
 use trunkline_sim::control_plane::resources;
-use trunkline_sim::{CallReply, IncomingBody};
 use trunkline_status::Code;
 
+use crate::balancing::Reporting;
 use crate::mesh::{Mesh, backend, call, routes, seconds};
+use crate::settings::{most_calls, reported};
 
-use envoy::config::cluster::v3::Cluster;
-use envoy::config::core::v3::config_source::ConfigSourceSpecifier;
-use envoy::config::core::v3::{ConfigSource, SelfConfigSource};
 use envoy::config::endpoint::v3::{
     ClusterStats, EndpointLoadMetricStats, UnnamedEndpointLoadMetricStats, UpstreamLocalityStats,
 };
@@ -27,15 +19,6 @@ use envoy::extensions::load_balancing_policies::pick_first::v3::PickFirst;
 use envoy::service::load_stats::v3::LoadStatsResponse;
 
 const SECOND: Duration = Duration::from_secs(1);
-
-/// Returns a cluster whose load is reported to the server that sent it.
-pub(crate) fn reported(mut cluster: Cluster) -> Cluster {
-    let own = ConfigSourceSpecifier::Self_(SelfConfigSource {});
-    cluster.lrs_server = Some(ConfigSource {
-        config_source_specifier: Some(own),
-    });
-    cluster
-}
 
 /// Lets clients report all clusters, each 10 s.
 pub(crate) fn report_loads(mesh: &Mesh) {
@@ -191,7 +174,7 @@ fn xds_5_1_the_stream_lives_with_the_reports() {
         mesh.sleep(SECOND).await;
         assert_eq!(mesh.plane.open_streams().len(), 2);
         let mut limited = reported(cluster.clone());
-        limited.circuit_breakers = Some(crate::limits::most_calls(7));
+        limited.circuit_breakers = Some(most_calls(7));
         mesh.plane.set(limited);
         mesh.sleep(SECOND).await;
         call(&channel, "/a.B/C").await.expect("an answer");
@@ -244,41 +227,17 @@ fn xds_5_2_clusters_that_the_server_names() {
     });
 }
 
-/// A service that reports its load at the end of each call.
-#[derive(Clone)]
-struct Reporting;
-
-impl Service<Request<IncomingBody>> for Reporting {
-    type Response = Response<http_body_util::combinators::BoxBody<Bytes, Infallible>>;
-    type Error = Infallible;
-    type Future = Ready<Result<Self::Response, Infallible>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, _: Request<IncomingBody>) -> Self::Future {
-        let mut trailers = HeaderMap::new();
-        trailers.insert("grpc-status", HeaderValue::from_static("0"));
-        LoadReport::default()
-            .with_cpu_utilization(0.75)
-            .with_mem_utilization(0.5)
-            .with_named_metric("db_cost", 50.0)
-            .with_named_metric("ignored", 10.0)
-            .add_to(&mut trailers);
-        let message = Full::new(Bytes::from_static(b"\0\0\0\0\0"));
-        let body = message.with_trailers(ready(Some(Ok(trailers)))).boxed();
-        let response = Response::builder().header("content-type", "application/grpc");
-        ready(Ok(response.body(body).expect("a response")))
-    }
-}
-
 /// 5.5: the metrics of backends that the cluster asks for are in the report, each as count and sum, and no
 /// other.
 #[test]
 fn xds_5_5_metrics_that_the_cluster_asks_for() {
     let mesh = Mesh::with_backends(615, []);
-    mesh.sim.serve(backend(1), Reporting);
+    let report = LoadReport::default()
+        .with_cpu_utilization(0.75)
+        .with_mem_utilization(0.5)
+        .with_named_metric("db_cost", 50.0)
+        .with_named_metric("ignored", 10.0);
+    mesh.sim.serve(backend(1), Reporting(report));
     mesh.plane
         .set(resources::endpoints("endpoints", [backend(1)]));
     let mut cluster = resources::cluster_with_endpoints("cluster", "endpoints");

@@ -241,7 +241,7 @@ fn xds_3_3_1_another_name_of_the_endpoints() {
         mesh.sleep(SECOND).await;
         assert_eq!(call(&channel, "/a.B/C").await, Ok(backend(2)));
         let mut limited = with("");
-        limited.circuit_breakers = Some(crate::limits::most_calls(512));
+        limited.circuit_breakers = Some(crate::settings::most_calls(512));
         mesh.plane.set(limited);
         mesh.sleep(SECOND).await;
         assert_eq!(call(&channel, "/a.B/C").await, Ok(backend(2)));

@@ -36,11 +36,13 @@ mod observers;
 mod policies;
 mod proxies;
 mod refusals;
+mod rings;
 mod route_retries;
 mod route_settings;
 mod routing;
 mod server_order;
 mod servers;
+mod settings;
 mod shared_connections;
 #[cfg(feature = "tls")]
 mod tls;

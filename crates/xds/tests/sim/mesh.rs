@@ -14,6 +14,7 @@ use trunkline_runtime::{PeerAddr, Runtime};
 use trunkline_sim::Sim;
 use trunkline_sim::control_plane::{ControlPlane, resources};
 use trunkline_status::{Code, Status};
+use trunkline_xds::core::ads::ResourceDump;
 use trunkline_xds::core::{Bootstrap, Node, ServerConfig};
 use trunkline_xds::{Xds, XdsPool};
 
@@ -115,6 +116,13 @@ impl Mesh {
     /// Returns a channel to `xds:///orders`.
     pub(crate) fn channel(&self) -> Channel {
         self.builder().build().expect("a channel")
+    }
+
+    /// Returns the resources that the first client watches, by type and name.
+    pub(crate) fn resources(&self) -> Vec<ResourceDump> {
+        let client = self.pool.dump().remove(0);
+        let authorities = client.ads.authorities.into_iter();
+        authorities.flat_map(|one| one.resources).collect()
     }
 
     /// Waits.

@@ -41,12 +41,8 @@ fn refusals(mesh: &Mesh, kind: &str) -> Vec<(String, String)> {
 
 /// Returns the state of the resource of this type and name.
 fn state(mesh: &Mesh, kind: ResourceType, name: &str) -> ResourceState {
-    let dump = mesh.pool.dump();
-    let mut resources = dump[0]
-        .ads
-        .authorities
-        .iter()
-        .flat_map(|one| &one.resources);
+    let resources = mesh.resources();
+    let mut resources = resources.iter();
     let found = resources.find(|one| one.kind == kind && &*one.name == name);
     found.expect("a watched resource").state
 }

@@ -34,12 +34,7 @@ fn mesh(seed: u64) -> (Mesh, Channel) {
 
 /// Returns the names that the client watches, in the order of the types.
 fn watched(mesh: &Mesh) -> Vec<String> {
-    let dump = mesh.pool.dump();
-    let resources = dump[0]
-        .ads
-        .authorities
-        .iter()
-        .flat_map(|one| &one.resources);
+    let resources = mesh.resources().into_iter();
     resources.map(|one| one.name.to_string()).collect()
 }
 

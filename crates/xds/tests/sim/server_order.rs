@@ -9,8 +9,8 @@ use trunkline_sim::control_plane::proto::envoy::service::load_stats::v3::LoadSta
 use trunkline_sim::control_plane::{ControlPlane, resources};
 use trunkline_xds::core::{Authority, ServerConfig};
 
-use crate::load_contents::reported;
 use crate::mesh::{Mesh, backend, call, seconds};
+use crate::settings::reported;
 
 const SECOND: Duration = Duration::from_secs(1);
 
