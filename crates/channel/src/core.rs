@@ -618,7 +618,7 @@ impl<C> Core<C> {
             while let Some(action) = rest.next() {
                 self.carry_out(action.clone(), &mut rest, now);
             }
-            self.remove_unheld();
+            self.remove_unheld(now);
         }
     }
 

@@ -13,7 +13,7 @@ use trunkline_lb::{Policy, PolicyNode, SubchannelId, SubchannelState};
 use crate::core::batch::Rest;
 use crate::core::connections::{ConnectionId, ReadySubchannel};
 use crate::core::event::ChannelEvent;
-use crate::core::holds::HoldId;
+use crate::core::holds::{Hold, HoldId};
 use crate::core::subchannel::{Stage, Subchannel};
 use crate::core::subchannels::NextStage;
 use crate::core::{Core, Output};
@@ -93,12 +93,14 @@ impl<C> Core<C> {
         }
     }
 
-    /// Removes the subchannels whose last hold was removed, and that got no other.
-    pub(super) fn remove_unheld(&mut self) {
+    /// Ends a batch of actions: removes the subchannels whose last hold was removed, and that got no other.
+    pub(super) fn remove_unheld(&mut self, now: Instant) {
         for id in std::mem::take(&mut self.unheld) {
-            let subchannel = self.subchannels.get(id);
-            if subchannel.is_some_and(|subchannel| subchannel.holds.is_empty()) {
-                self.remove(id);
+            let holds = self.subchannels.get(id).map(|own| &own.holds);
+            match holds {
+                Some(holds) if holds.is_empty() => self.remove(id),
+                Some(holds) if !holds.iter().any(Hold::follows) => self.stop_attempt(id, now),
+                _ => {}
             }
         }
     }

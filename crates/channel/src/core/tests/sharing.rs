@@ -1,6 +1,9 @@
 //! Subchannels that several policies hold.
 
+use trunkline_backoff::Rng;
+
 use super::*;
+use crate::core::holds::Hold;
 
 /// round_robin, which checks the health of one service.
 const CHECKED_ROUND_ROBIN: &str = r#"{
@@ -212,4 +215,145 @@ fn a_subchannel_that_is_created_again_keeps_its_connection() {
     );
     assert_eq!(connections.iter().count(), 1);
     assert_eq!(harness.running(), [2]);
+}
+
+/// Policies of any kind, in the place of which the test requests things at random.
+struct Policies {
+    harness: CoreHarness,
+    /// The holds with their ports.
+    holds: Vec<(HoldId, u16)>,
+    rng: Rng,
+}
+
+impl Policies {
+    const PORTS: usize = 3;
+
+    fn port(&mut self) -> u16 {
+        u16::try_from(1 + self.rng.below(Self::PORTS)).expect("a small number")
+    }
+
+    fn create(&mut self, port: u16) {
+        let holds = &mut self.holds;
+        request(&mut self.harness, |control| {
+            holds.push((control.create_subchannel(address(port).into()), port));
+        });
+    }
+
+    fn hold(&mut self) -> Option<usize> {
+        (!self.holds.is_empty()).then(|| self.rng.below(self.holds.len()))
+    }
+
+    /// Removes all holds of a port, and creates another one in the same batch, or does not.
+    fn remove_all(&mut self, port: u16, creates: bool) {
+        let holds = &mut self.holds;
+        request(&mut self.harness, |control| {
+            holds.retain(|(hold, of)| {
+                if *of == port {
+                    control.remove_subchannel(*hold);
+                }
+                *of != port
+            });
+            if creates {
+                holds.push((control.create_subchannel(address(port).into()), port));
+            }
+        });
+    }
+
+    fn step(&mut self) {
+        let port = self.port();
+        let is_running = self.harness.running().contains(&port);
+        let is_connected = self.is_connected(port);
+        match self.rng.below(10) {
+            0 | 1 => self.create(port),
+            2 => {
+                if let Some(at) = self.hold() {
+                    let (hold, _) = self.holds.swap_remove(at);
+                    request(&mut self.harness, |control| control.remove_subchannel(hold));
+                }
+            }
+            3 | 4 => {
+                if let Some(at) = self.hold() {
+                    let (hold, _) = self.holds[at];
+                    request(&mut self.harness, |control| control.connect(hold));
+                }
+            }
+            5 => {
+                let creates = self.rng.below(3) > 0;
+                self.remove_all(port, creates);
+                // What was connected stays so, if the same batch creates it again.
+                assert_eq!(self.is_connected(port), is_connected && creates);
+            }
+            6 | 7 if is_running => self.harness.connected(port),
+            8 if is_running => self.harness.refused(port),
+            8 if is_connected => {
+                let is_unused = self.rng.below(2) == 0;
+                self.harness.lose(port, is_unused);
+            }
+            _ => self.harness.wait(Duration::from_millis(700)),
+        }
+    }
+
+    fn is_connected(&self, port: u16) -> bool {
+        let mut connections = self.harness.snapshot.connections.iter();
+        connections.any(|ready| ready.connection == u32::from(port))
+    }
+
+    /// Checks that each address has one subchannel, which is what its holds have of it.
+    fn check(&self, what: &str) {
+        let core = &self.harness.core;
+        let ports: std::collections::BTreeSet<u16> = self.holds.iter().map(|own| own.1).collect();
+        assert_eq!(core.subchannels.len(), ports.len(), "{what}");
+        assert_eq!(
+            core.subchannels.holds().ids().len(),
+            self.holds.len(),
+            "{what}"
+        );
+        for (hold, port) in &self.holds {
+            let id = core.actions.pool().find(&address(*port).into());
+            assert_eq!(core.subchannels.held(*hold), id, "{what}");
+            let subchannel = id.and_then(|id| core.subchannels.get(id));
+            let subchannel = subchannel.expect("a subchannel");
+            let shown = self.harness.snapshot.connections.get(*hold);
+            let shown = shown.map(|ready| ready.oldest().connection);
+            let is_ready = matches!(subchannel.stage(), Stage::Ready { .. });
+            assert_eq!(shown, is_ready.then_some(u32::from(*port)), "{what}");
+            let is_shown = core.actions.pool().is_ready(&address(*port).into());
+            assert_eq!(is_shown, is_ready, "{what}");
+            let is_wanted = subchannel.holds.iter().any(Hold::follows);
+            let is_connecting = matches!(subchannel.stage(), Stage::Connecting { .. });
+            assert_eq!(
+                self.harness.running().contains(port),
+                is_connecting,
+                "{what}"
+            );
+            assert!(is_wanted || !subchannel.stage().is_pending(), "{what}");
+            assert!(is_wanted || !is_ready, "{what}");
+        }
+        let mut running = self.harness.running();
+        running.dedup();
+        assert_eq!(running, self.harness.running(), "{what}");
+        assert!(running.iter().all(|port| ports.contains(port)), "{what}");
+    }
+}
+
+/// Whatever policies request and connections do, in any order: an address has one subchannel, at most one attempt,
+/// and none that no policy waits for; each hold has its connection; nothing is left when all holds are gone.
+#[test]
+fn any_order_of_events() {
+    for seed in 0..300 {
+        let mut policies = Policies {
+            harness: CoreHarness::new("{}"),
+            holds: Vec::new(),
+            rng: Rng::from_seed(seed),
+        };
+        for step in 0..200 {
+            policies.step();
+            policies.check(&format!("seed {seed}, step {step}"));
+        }
+        for port in 1..=3 {
+            policies.remove_all(port, false);
+        }
+        policies.check(&format!("seed {seed}, the end"));
+        assert_eq!(policies.harness.core.poll_timeout(), None);
+    }
 }
