@@ -1,7 +1,8 @@
 //! Runs the rounds of all clients in turn.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use trunkline_benches::clock::wall_time;
 use trunkline_benches::protocol::{Case, Kind, Measure};
 use trunkline_benches::strace::Strace;
 
@@ -131,9 +132,9 @@ impl Field {
         let mut calls_of = vec![calls; count];
         for (at, own) in calls_of.iter_mut().enumerate() {
             let few = calls.div_ceil(4);
-            let start = Instant::now();
+            let start = wall_time();
             round(self, at, few, Measure::Cpu);
-            *own = within(ROUND, few, start.elapsed(), calls);
+            *own = within(ROUND, few, wall_time() - start, calls);
         }
         for turn in 0..self.size.rounds {
             // Each round starts with another client.
@@ -142,12 +143,12 @@ impl Field {
                 samples.of[at].add_cpu(cost.as_ref(), calls_of[at]);
             }
         }
-        for at in 0..count {
-            if let Some(cost) = round(self, at, calls_of[at], Measure::Latency) {
+        for (at, &calls) in calls_of.iter().enumerate() {
+            if let Some(cost) = round(self, at, calls, Measure::Latency) {
                 samples.of[at].add_latency(&cost);
             }
-            if let Some(cost) = round(self, at, calls_of[at], Measure::Allocations) {
-                samples.of[at].add_allocations(&cost, calls_of[at]);
+            if let Some(cost) = round(self, at, calls, Measure::Allocations) {
+                samples.of[at].add_allocations(&cost, calls);
             }
         }
         if self.size.is_quick {
