@@ -49,6 +49,10 @@ impl Run {
                 "a short run, which only shows that everything works: one round of little work";
             results.notes.push(note.to_owned());
         }
+        if cfg!(debug_assertions) {
+            let note = "built without optimization: these figures say nothing about speed";
+            results.notes.push(note.to_owned());
+        }
         results.left_out.clone_from(&self.left_out);
         results.raw = serde_json::to_value(&self.contests).expect("plain data");
         results

@@ -10,7 +10,8 @@
 //! connections of the new list. tonic looks at its list, and works on its connections, only when a call is made,
 //! so both make calls until then.
 //!
-//! `--json FILE` writes all figures, those of three separate processes. Without `--bench`, as `cargo test` runs
+//! `--only simulated` or `--only sockets` measures one of both. `--json FILE` writes all figures, those of three
+//! separate processes. Without `--bench`, as `cargo test` runs
 //! it, there are few endpoints.
 
 mod client;
@@ -29,6 +30,10 @@ use trunkline_benches::versions;
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator;
 
+/// The parts.
+const SIMULATED: &str = "simulated";
+const SOCKETS: &str = "sockets";
+
 fn main() -> ExitCode {
     match env::var(sockets::ROLE).as_deref() {
         Ok(server::ROLE) => {
@@ -41,9 +46,20 @@ fn main() -> ExitCode {
         }
         Err(_) => {}
     }
+    let only = env::args().skip_while(|arg| arg != "--only").nth(1);
+    let wants = |part: &str| only.as_deref().is_none_or(|only| only == part);
+    assert!(
+        wants(SIMULATED) || wants(SOCKETS),
+        "no part {only:?}; there are {SIMULATED} and {SOCKETS}"
+    );
     let run = runs::measure(|| {
-        let mut contests = simulated::measure(is_whole());
-        contests.push(sockets::measure(is_whole()));
+        let mut contests = Vec::new();
+        if wants(SIMULATED) {
+            contests.extend(simulated::measure(is_whole()));
+        }
+        if wants(SOCKETS) {
+            contests.push(sockets::measure(is_whole()));
+        }
         Run {
             contests,
             left_out: Vec::new(),
@@ -52,7 +68,11 @@ fn main() -> ExitCode {
     let mut results = run.results("updates");
     results.versions = vec![("tonic".to_owned(), versions::of("tonic").to_owned())];
     results.notes.push(format!("{} separate runs", runs::RUNS));
-    simulated::report(&run, &mut results);
-    sockets::report(&run, &mut results);
+    if wants(SIMULATED) {
+        simulated::report(&run, &mut results);
+    }
+    if wants(SOCKETS) {
+        sockets::report(&run, &mut results);
+    }
     publish::end(&results)
 }
