@@ -192,6 +192,10 @@ impl PolicyRegistry {
 
     /// Adds all factories of `other`, in place of earlier ones of the same name.
     pub fn merge(&mut self, other: Self) {
+        if other.factories.is_empty() {
+            // What is shared stays shared.
+            return;
+        }
         let added = other.factories.iter();
         let added = added.map(|(name, factory)| (name.clone(), Arc::clone(factory)));
         Arc::make_mut(&mut self.factories).extend(added);

@@ -1,7 +1,8 @@
 //! The factories by scheme.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use crate::{AddressScheme, ResolverFactory};
 
@@ -23,7 +24,7 @@ use crate::{AddressScheme, ResolverFactory};
 #[derive(Clone, Debug, Default)]
 pub struct ResolverRegistry {
     /// By scheme, in lower case.
-    factories: BTreeMap<String, Arc<dyn ResolverFactory>>,
+    factories: BTreeMap<Arc<str>, Arc<dyn ResolverFactory>>,
 }
 
 impl ResolverRegistry {
@@ -37,9 +38,12 @@ impl ResolverRegistry {
     /// with the feature `dns` also `dns` and `srv` with default options.
     #[must_use]
     pub fn standard() -> Self {
-        let registry = AddressScheme::ALL
-            .into_iter()
-            .fold(Self::empty(), Self::with);
+        // These factories have no state, so all channels share them.
+        static BY_ADDRESS: LazyLock<ResolverRegistry> = LazyLock::new(|| {
+            let all = AddressScheme::ALL.into_iter();
+            all.fold(ResolverRegistry::empty(), ResolverRegistry::with)
+        });
+        let registry = BY_ADDRESS.clone();
         #[cfg(feature = "dns")]
         let registry = registry.with_dns(crate::DnsOptions::default());
         registry
@@ -62,7 +66,7 @@ impl ResolverRegistry {
 
     /// Adds this factory, in place of an earlier one of the same scheme.
     pub fn register(&mut self, factory: Arc<dyn ResolverFactory>) {
-        let scheme = factory.scheme().to_ascii_lowercase();
+        let scheme = lower_case(factory.scheme()).into();
         self.factories.insert(scheme, factory);
     }
 
@@ -74,11 +78,20 @@ impl ResolverRegistry {
     /// Returns the factory of a scheme. Upper and lower case are the same.
     #[must_use]
     pub fn get(&self, scheme: &str) -> Option<&Arc<dyn ResolverFactory>> {
-        self.factories.get(&scheme.to_ascii_lowercase())
+        self.factories.get(&*lower_case(scheme))
     }
 
     /// Iterates over the schemes of all factories, in lower case, sorted.
     pub fn schemes(&self) -> impl Iterator<Item = &str> {
-        self.factories.keys().map(String::as_str)
+        self.factories.keys().map(|scheme| &**scheme)
+    }
+}
+
+/// Returns a scheme in lower case, as it is written most of the time.
+fn lower_case(scheme: &str) -> Cow<'_, str> {
+    if scheme.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        scheme.to_ascii_lowercase().into()
+    } else {
+        scheme.into()
     }
 }
