@@ -37,7 +37,7 @@ impl Outbound {
     ///
     /// # Errors
     ///
-    /// When the stream has ended. The data does not count.
+    /// When the stream has ended. Nothing more can be sent then.
     pub(crate) fn send(
         &mut self,
         stream: &mut SendStream<Bytes>,
@@ -51,10 +51,8 @@ impl Outbound {
             let report = |message| listener.handle_sent(message);
             self.counter.handle_data(&sent, report);
         } else {
-            let mut counter = self.counter.clone();
-            counter.handle_data(&data, |_| ());
+            self.counter.handle_data(&data, |_| ());
             stream.send_data(data, is_end)?;
-            self.counter = counter;
         }
         self.bytes += len;
         Ok(Handed {
