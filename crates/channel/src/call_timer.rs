@@ -82,7 +82,7 @@ impl CallTimer {
     /// Returns a place for a call that begins now.
     pub(crate) fn place(&self, runtime: &Arc<dyn Runtime>, now: Instant) -> DeadlinePlace {
         let started = self.started.get_or_init(|| Started::new(runtime, now));
-        let shard = &started.shards[thread_number() % started.shards.len()];
+        let shard = &started.shards[thread_number() & (started.shards.len() - 1)];
         shard.places.fetch_add(1, SeqCst);
         DeadlinePlace {
             shard: Arc::clone(shard),

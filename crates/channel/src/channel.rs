@@ -345,7 +345,7 @@ impl ResponseFuture {
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
         Self {
-            call: CallInPlace::new(call::call(Arc::clone(handle), request)),
+            call: CallInPlace::new(|| call::call(Arc::clone(handle), request)),
         }
     }
 }

@@ -65,7 +65,8 @@ impl<S> OpenCalls<S> {
 
     /// Counts a call, until its end.
     pub(crate) fn begin(&self) -> OpenCall<S> {
-        let cell = &self.cells[thread_number() % self.cells.len()];
+        // A division would cost as much as the rest: the number of cells is a power of two.
+        let cell = &self.cells[thread_number() & (self.cells.len() - 1)];
         cell.begun.fetch_add(1, SeqCst);
         OpenCall(Arc::clone(cell))
     }
@@ -107,7 +108,8 @@ impl<S> Drop for OpenCall<S> {
     }
 }
 
-/// Returns how many cells a channel has: one for each thread that can run, up to a limit.
+/// Returns how many cells a channel has: one for each thread that can run, up to a limit. It is a power
+/// of two.
 pub(crate) fn cells_per_channel() -> usize {
     // Asking the system is slow.
     static CELLS: OnceLock<usize> = OnceLock::new();

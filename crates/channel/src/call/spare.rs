@@ -39,14 +39,17 @@ pub(crate) struct CallInPlace {
 
 impl CallInPlace {
     /// Puts a call into its place.
-    pub(crate) fn new<F>(call: F) -> Self
+    ///
+    /// `call` returns its future. A future that is passed on would be moved once more, and it has
+    /// nearly 1 KiB.
+    pub(crate) fn new<F>(call: impl FnOnce() -> F) -> Self
     where
         F: Future<Output = Answer> + Send + 'static,
     {
         let mut place = with_spares(Vec::pop)
             .flatten()
             .unwrap_or_else(|| Box::pin(None));
-        place.set(Some(call));
+        place.set(Some(call()));
         Self { call: Some(place) }
     }
 
@@ -138,14 +141,14 @@ mod tests {
     fn memory_is_used_again() {
         let answered = || async { Ok(Response::new(Body::empty())) };
         let unanswered = || async { pending::<Answer>().await };
-        let (mut one, mut two) = (CallInPlace::new(answered()), CallInPlace::new(answered()));
+        let (mut one, mut two) = (CallInPlace::new(answered), CallInPlace::new(answered));
         assert!(poll(&mut one) && poll(&mut two));
         drop((one, two));
         assert_eq!(spares(&answered), 2);
-        let mut three = CallInPlace::new(answered());
+        let mut three = CallInPlace::new(answered);
         assert_eq!(spares(&answered), 1);
         assert!(poll(&mut three));
-        let mut four = CallInPlace::new(unanswered());
+        let mut four = CallInPlace::new(unanswered);
         assert!(!poll(&mut four));
         drop(four);
         assert_eq!((spares(&answered), spares(&unanswered)), (1, 1));
@@ -156,7 +159,7 @@ mod tests {
     fn a_spare_holds_nothing_of_its_call() {
         let request = Arc::new(());
         let held = Arc::clone(&request);
-        let call = CallInPlace::new(async move {
+        let call = CallInPlace::new(|| async move {
             pending::<()>().await;
             drop(held);
             Ok(Response::new(Body::empty()))
@@ -171,12 +174,12 @@ mod tests {
         struct Guard;
         impl Drop for Guard {
             fn drop(&mut self) {
-                let mut call = CallInPlace::new(ready(Ok(Response::new(Body::empty()))));
+                let mut call = CallInPlace::new(|| ready(Ok(Response::new(Body::empty()))));
                 assert!(poll(&mut call));
             }
         }
         let guard = Guard;
-        drop(CallInPlace::new(async move {
+        drop(CallInPlace::new(|| async move {
             let _guard = guard;
             Ok(Response::new(Body::empty()))
         }));
@@ -187,13 +190,13 @@ mod tests {
     fn spares_are_bounded() {
         let call = || async { Ok(Response::new(Body::empty())) };
         let calls: Vec<_> = (0..MOST_SPARES + 10)
-            .map(|_| CallInPlace::new(call()))
+            .map(|_| CallInPlace::new(call))
             .collect();
         drop(calls);
         assert_eq!(spares(&call), MOST_SPARES);
         macro_rules! calls_of_other_types {
             ($($number:literal)*) => {
-                $(drop(CallInPlace::new(async {
+                $(drop(CallInPlace::new(|| async {
                     let _ = $number;
                     Ok(Response::new(Body::empty()))
                 }));)*
