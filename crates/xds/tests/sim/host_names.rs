@@ -1,5 +1,7 @@
 //! 3.3.1, 4.1: clusters whose backends are behind a host name.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use trunkline_channel::Channel;
@@ -61,5 +63,29 @@ fn xds_4_1_logical_dns_without_addresses() {
             text.contains("NXDOMAIN for db.test") && text.ends_with("; xDS node \"n1\""),
             "{text}"
         );
+    });
+}
+
+/// 4.1: a backend that is lost has its host name resolved again, also below an aggregate.
+#[test]
+fn xds_4_1_a_lost_backend_resolves_again() {
+    let requests = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&requests);
+    let first = Resolution::new([Endpoint::new([backend(1)])]);
+    let dns = ManualResolver::with_initial("dns", first).with_on_resolve_now(move || {
+        counter.fetch_add(1, Ordering::Relaxed);
+    });
+    let (mesh, channel) = mesh(53, &dns);
+    mesh.plane.set_all([
+        resources::aggregate_cluster("cluster", ["host"]),
+        resources::dns_cluster("host", "db.test", 5432),
+    ]);
+    mesh.sim.run(async {
+        assert_eq!(call(&channel, "/a.B/C").await, Ok(backend(1)));
+        assert_eq!(requests.load(Ordering::Relaxed), 0);
+        mesh.sim.net().kill(backend(1).ip());
+        mesh.sleep(Duration::from_secs(5)).await;
+        let _ = call(&channel, "/a.B/C").await;
+        assert!(requests.load(Ordering::Relaxed) > 0);
     });
 }
