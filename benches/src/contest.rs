@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::results::{Column, Row, Side, Table, Target};
-use crate::statistics::{Summary, quantile, ratios};
+use crate::statistics::{Summary, quantile};
 
 /// The figures of contestants that took turns.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -196,11 +196,7 @@ impl Contest {
     }
 
     fn ratios(&self, case: &str, of: &str, to: &str) -> Vec<Vec<f64>> {
-        let Some(((case, of), to)) = self.case(case).zip(self.at(of)).zip(self.at(to)) else {
-            return Vec::new();
-        };
-        let runs = case.runs.iter().map(|run| ratios(&run[of], &run[to]));
-        runs.filter(|run| !run.is_empty()).collect()
+        self.pairs(case, of, to, |of, to| of / to)
     }
 
     /// Returns what follows from the figures of two contestants in the same rounds, for each run.
@@ -217,7 +213,7 @@ impl Contest {
         let runs = case.runs.iter().map(|run| {
             let pairs = run[of].iter().zip(&run[to]);
             let pairs = pairs.filter_map(|(of, to)| Some(follows((*of)?, (*to)?)));
-            pairs.collect::<Vec<f64>>()
+            pairs.filter(|one| one.is_finite()).collect::<Vec<f64>>()
         });
         runs.filter(|run| !run.is_empty()).collect()
     }
