@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use http::HeaderMap;
 use serde_json::json;
+use trunkline_connector::ConnectionInfo;
 use trunkline_endpoint::{Attributes, Endpoint};
 use trunkline_lb::{Pick, PickRequest};
 use trunkline_resolver::{
@@ -17,7 +18,9 @@ use trunkline_resolver::{
 use trunkline_runtime::PeerAddr;
 use trunkline_service_config::{CallConfig, CallInfo, MethodConfig, PolicyChoice, ServiceConfig};
 
-use super::failure::{ConnectFailureKind, ConnectionLostReason};
+use super::failure::{
+    ConnectFailure, ConnectFailureKind, ConnectPhase, ConnectionLost, ConnectionLostReason,
+};
 use super::*;
 
 const ROUND_ROBIN: &str = r#"{"loadBalancingConfig": [{"round_robin": {}}]}"#;

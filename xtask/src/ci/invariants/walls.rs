@@ -146,7 +146,7 @@ const CORES: [WalledCore; 11] = [
         // Plain data that describes a connection.
         &[
             Exception {
-                file: "core.rs",
+                file: "core/attempts.rs",
                 names: &["trunkline_connector::ConnectionInfo"],
             },
             Exception {
