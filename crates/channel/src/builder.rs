@@ -10,7 +10,7 @@ mod security_layer;
 mod security_layers;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use http::HeaderValue;
@@ -811,7 +811,9 @@ impl ChannelBuilder {
     /// Returns the policies of the channel: the standard ones, those of registries, and single
     /// policies, each in place of those before it.
     fn policy_registry(&self) -> PolicyRegistry {
-        let mut policies = PolicyRegistry::standard();
+        // The standard factories have no state, so all channels share them.
+        static STANDARD: LazyLock<PolicyRegistry> = LazyLock::new(PolicyRegistry::standard);
+        let mut policies = STANDARD.clone();
         policies.merge(self.policy_registries.clone());
         policies.merge(self.policies.clone());
         policies

@@ -1,7 +1,5 @@
 //! The policies of this crate, by name.
 
-use std::sync::LazyLock;
-
 use crate::least_request::LeastRequestFactory;
 use crate::outlier_detection::OutlierDetectionFactory;
 use crate::pick_first::PickFirstFactory;
@@ -28,22 +26,18 @@ impl PolicyRegistry {
     /// ```
     #[must_use]
     pub fn standard() -> Self {
-        // The factories have no state, so all channels share them.
-        static STANDARD: LazyLock<PolicyRegistry> = LazyLock::new(|| {
-            PolicyRegistry::empty()
-                .with(PickFirstFactory)
-                .with(LeastRequestFactory)
-                .with(OutlierDetectionFactory)
-                .with(RingHashFactory)
-                .with(PriorityFactory)
-                .with(PriorityGroupsFactory)
-                .with(RandomSubsettingFactory)
-                .with(RoundRobinFactory)
-                .with(StaticWeightsFactory)
-                .with(WeightedRoundRobinFactory)
-                .with(WeightedTargetFactory)
-                .with(ZoneAwareFactory)
-        });
-        STANDARD.clone()
+        Self::empty()
+            .with(PickFirstFactory)
+            .with(LeastRequestFactory)
+            .with(OutlierDetectionFactory)
+            .with(RingHashFactory)
+            .with(PriorityFactory)
+            .with(PriorityGroupsFactory)
+            .with(RandomSubsettingFactory)
+            .with(RoundRobinFactory)
+            .with(StaticWeightsFactory)
+            .with(WeightedRoundRobinFactory)
+            .with(WeightedTargetFactory)
+            .with(ZoneAwareFactory)
     }
 }
