@@ -19,6 +19,10 @@ pub(super) struct Requests {
 }
 
 /// The body of a stream's call: each request is a piece of data.
+///
+/// A channel reads what a body has at once before it has a connection for the call, to recognise unary calls. The
+/// time that a server has for a resource begins when its connection takes the request. So the first poll
+/// finds nothing.
 pub(super) struct RequestsBody {
     queue: Arc<Lock<Queue>>,
 }
@@ -29,6 +33,7 @@ struct Queue {
     /// How many requests the connection took since that was last reported.
     taken: usize,
     is_ended: bool,
+    was_polled: bool,
     /// Wakes the task that reads the body.
     reader: Option<Waker>,
     /// Wakes the task that counts the requests which were taken.
@@ -89,6 +94,12 @@ impl Body for RequestsBody {
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         let (request, counter) = {
             let mut queue = self.queue.lock();
+            if !std::mem::replace(&mut queue.was_polled, true) {
+                drop(queue);
+                // The reader may be another one, which goes on at once.
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             let Some(request) = queue.waiting.pop_front() else {
                 if queue.is_ended {
                     return Poll::Ready(None);
