@@ -2,7 +2,8 @@
 //!
 //! From the ground up: `failure` and `subchannel` (one subchannel), `holds` (what policies have of it), `retry` and `hedging` (how
 //! often one call is sent), `deadlines` (of the calls that wait), `connections` and `snapshot` (what calls see), `subchannels` (the table with its indices), `event` (what observers see),
-//! `config` (the service config in force), `idleness` (when no call uses the channel), `batch` (the actions of policies), [`Core`],
+//! `config` (the service config in force), `idleness` (when no call uses the channel), `batch` (the actions of policies),
+//! `resolver_wait` (how long the resolver is waited for), [`Core`],
 //! which joins them with the policy, and its parts: `attempts`, on connecting; `resolution`, on what the resolver returns; `sharing`, on a subchannel
 //! of several policies; `scaling`, on more than one connection of a subchannel; and `inspect`, on what it shows of itself.
 
@@ -33,6 +34,7 @@ pub(crate) mod config;
 pub(crate) mod idleness;
 pub(crate) mod inspect;
 mod resolution;
+mod resolver_wait;
 mod scaling;
 mod sharing;
 #[cfg(test)]
@@ -60,6 +62,7 @@ use self::connections::{ConnectionId, ReadyConnection};
 use self::event::ChannelEvent;
 use self::holds::HoldId;
 use self::idleness::{CallCounts, Idleness};
+use self::resolver_wait::ResolverWait;
 use self::snapshot::Snapshot;
 use self::subchannel::{Growth, Stage, Subchannel};
 use self::subchannels::{NextStage, Subchannels};
@@ -109,8 +112,7 @@ pub(crate) struct Core<C> {
     /// True once the policy has received a list.
     has_list: bool,
     resolver_error: Option<ResolveError>,
-    /// What the resolver waits for, as text. `None` if it names nothing, or has returned a list.
-    resolver_waits: Option<Arc<str>>,
+    resolver_wait: ResolverWait,
     /// The last list of the resolver; `None` while the channel is idle.
     answer: Option<Answer>,
     /// The last error about a resolution, with its time; a later list does not clear it.
@@ -222,7 +224,7 @@ impl<C> Core<C> {
             idleness: Idleness::new(options.idle_timeout),
             has_list: false,
             resolver_error: None,
-            resolver_waits: None,
+            resolver_wait: ResolverWait::default(),
             answer: None,
             last_resolver_error: None,
             state_since: None,
@@ -260,6 +262,7 @@ impl<C> Core<C> {
         if self.idleness.handle_timeout(now) {
             self.outputs.push_back(Output::LookAtCalls);
         }
+        self.report_resolver_wait(now);
         if self.policy.poll_timeout().is_some_and(|at| at <= now) {
             self.notify_policy(now, |policy, control| policy.handle_timeout(control));
         }
@@ -311,6 +314,7 @@ impl<C> Core<C> {
         if std::mem::take(&mut self.is_idle) {
             self.observe(ChannelEvent::IdleLeft);
             self.outputs.push_back(Output::StartResolver);
+            self.resolver_wait.handle_start(now);
             let published = Published {
                 state: ConnectivityState::Connecting,
                 picker: Arc::new(Pick::Queue),
@@ -336,7 +340,7 @@ impl<C> Core<C> {
         self.selector = None;
         self.has_list = false;
         self.resolver_error = None;
-        self.resolver_waits = None;
+        self.resolver_wait.handle_end();
         self.answer = None;
         let published = Published {
             state: ConnectivityState::Idle,
@@ -400,6 +404,7 @@ impl<C> Core<C> {
             wait,
             self.policy.poll_timeout(),
             self.idleness.poll_timeout(),
+            self.resolver_wait.poll_timeout(),
         ];
         deadlines.into_iter().flatten().min()
     }
@@ -436,7 +441,7 @@ impl<C> Core<C> {
             throttling: self.config.current().retry_throttling(),
             is_resolved: self.has_list,
             resolver_error: self.resolver_error.clone(),
-            resolver_waits: self.resolver_waits.clone(),
+            resolver_waits: self.resolver_wait.what().cloned(),
             pending,
         })
     }

@@ -111,6 +111,7 @@ impl Tree {
             }
             ChannelEvent::Config { .. }
             | ChannelEvent::ConfigIgnored(_)
+            | ChannelEvent::ResolverWaiting { .. }
             | ChannelEvent::Policy { .. }
             | ChannelEvent::IdleLeft
             | ChannelEvent::IdleEntered

@@ -58,6 +58,20 @@ pub(crate) fn describe(event: &ChannelEvent, default_policy: &str) -> Described 
                 Style::Bad,
             )
         }
+        ChannelEvent::ResolverWaiting {
+            waits,
+            waited,
+            has_list,
+        } => (
+            "waiting",
+            fields([
+                ("waits", json!(waits.as_deref())),
+                ("waited_ms", show::millis(*waited)),
+                ("has_list", json!(has_list)),
+            ]),
+            words(),
+            if *has_list { Style::Weak } else { Style::Bad },
+        ),
         ChannelEvent::Config { config, .. } => {
             let policy = config.policy().map(|choice| choice.name.to_string());
             let words = match &policy {

@@ -64,8 +64,9 @@ pub trait Resolver: Debug + Send {
     /// Returns what the resolver waits for at present, in words, such as the DNS servers that have
     /// not answered; `None` if there is nothing to say.
     ///
-    /// The error of a call whose deadline passes while the channel has no list quotes it. Read after
-    /// a pending [`poll_resolution`](Self::poll_resolution), until there is a list.
+    /// The error of a call whose deadline passes while the channel has no list quotes it, and an event of
+    /// the channel reports a wait of 2 s. Read after each pending
+    /// [`poll_resolution`](Self::poll_resolution): wake the channel when the words change.
     fn waiting_for(&self) -> Option<String> {
         None
     }

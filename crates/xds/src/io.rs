@@ -61,6 +61,8 @@ mod host_names;
 mod releases;
 mod selection;
 
+mod awaited_text;
+
 mod session;
 
 mod resolver;

@@ -309,15 +309,14 @@ impl ControlTask {
         let Some(resolver) = &mut self.resolver else {
             return 0;
         };
-        let Poll::Ready(resolution) = resolver.poll_resolution(cx) else {
-            if self.core.awaits_list() {
-                self.core.handle_resolver_waiting(resolver.waiting_for());
-            }
+        let polled = resolver.poll_resolution(cx);
+        let now = self.shared.runtime.now();
+        let Poll::Ready(resolution) = polled else {
+            let waits = resolver.waiting_for();
+            self.core.handle_resolver_waiting(waits, now);
             return 0;
         };
-        let verdict = self
-            .core
-            .handle_resolution(resolution, self.shared.runtime.now());
+        let verdict = self.core.handle_resolution(resolution, now);
         resolver.handle_verdict(verdict);
         1
     }

@@ -30,6 +30,19 @@ pub enum ChannelEvent {
     ///
     /// It comes from the resolver and not from the channel, and may come from another task.
     Resolver(ResolverEvent),
+    /// The resolver has returned nothing for 2 s. Comes once for a wait.
+    ///
+    /// A wait lasts from the start of the resolver to its first list or error; after that, while the
+    /// resolver [names](trunkline_resolver::Resolver::waiting_for) something that it waits for.
+    ResolverWaiting {
+        /// What the resolver waits for, in its words, such as the resource and its control plane; `None`
+        /// if it does not name that.
+        waits: Option<Arc<str>>,
+        /// How long it has waited.
+        waited: Duration,
+        /// True if calls use an earlier list meanwhile. Otherwise they wait, too.
+        has_list: bool,
+    },
     /// A different service config is in force.
     Config {
         /// The config.

@@ -40,6 +40,7 @@ impl ChannelEvent {
             Self::ResolverError(_) => "resolver_error",
             Self::Resolver(ResolverEvent::LookupStarted { .. }) => "lookup_started",
             Self::Resolver(_) => "lookup_ended",
+            Self::ResolverWaiting { .. } => "resolver_waiting",
             Self::Config { .. } => "config",
             Self::ConfigIgnored(_) => "config_ignored",
             Self::IdleLeft => "idle_left",
@@ -71,6 +72,9 @@ impl ChannelEvent {
     pub fn level(&self) -> EventLevel {
         match self {
             Self::ResolverError(_)
+            | Self::ResolverWaiting {
+                has_list: false, ..
+            }
             | Self::ConfigIgnored(_)
             | Self::ConnectFailed { .. }
             | Self::ServerNameIgnored { .. }
@@ -86,6 +90,7 @@ impl ChannelEvent {
             } => EventLevel::Warn,
             Self::Lost { why, .. } if !is_orderly(why) => EventLevel::Warn,
             Self::Endpoints(_)
+            | Self::ResolverWaiting { .. }
             | Self::Config { .. }
             | Self::Policy { .. }
             | Self::State(_)
@@ -119,6 +124,22 @@ impl fmt::Display for ChannelEvent {
             Self::Endpoints(endpoints) => write_endpoints(endpoints, f),
             Self::ResolverError(error) => error.fmt(f),
             Self::Resolver(event) => write_lookup(event, f),
+            Self::ResolverWaiting {
+                waits,
+                waited,
+                has_list,
+            } => {
+                f.write_str(if *has_list {
+                    "no newer list"
+                } else {
+                    "not resolved"
+                })?;
+                write!(f, " after {:.1} s", waited.as_secs_f64())?;
+                match waits {
+                    Some(waits) => write!(f, ", waiting for {waits}"),
+                    None => Ok(()),
+                }
+            }
             Self::Config {
                 config,
                 origin,

@@ -124,7 +124,7 @@ impl<C> Core<C> {
             state: self.published.state,
             state_since: self.state_since,
             answer: self.answer.clone(),
-            resolver_waits: self.resolver_waits.clone(),
+            resolver_waits: self.resolver_wait.what().cloned(),
             resolver_error: self.last_resolver_error.clone(),
             config: Some(self.config.facts()),
             has_selector: self.selector.is_some(),

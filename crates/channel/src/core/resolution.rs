@@ -19,6 +19,7 @@ impl<C> Core<C> {
     /// Handles a resolution, and returns whether it could be used. [`Verdict`] has the effects of a
     /// rejection on calls.
     pub(crate) fn handle_resolution(&mut self, resolution: Resolution, now: Instant) -> Verdict {
+        self.resolver_wait.handle_end();
         let endpoints = match &resolution.endpoints {
             Ok(endpoints) => Arc::clone(endpoints),
             Err(error) => {
@@ -91,7 +92,6 @@ impl<C> Core<C> {
         now: Instant,
     ) -> Verdict {
         self.has_list = true;
-        self.resolver_waits = None;
         let choice = self.config.policy(&endpoints);
         if self.policy_name.as_ref() != Some(&choice.name) {
             let replaced = self.policy_name.replace(choice.name.clone());
@@ -135,16 +135,21 @@ impl<C> Core<C> {
         self.is_stale = true;
     }
 
-    /// Returns true until the resolver has returned a list: calls wait for it.
-    pub(crate) fn awaits_list(&self) -> bool {
-        !self.has_list && !self.is_idle
+    /// Handles what the resolver waits for at present, as text. While there is no list, the errors of
+    /// calls that wait quote it.
+    pub(crate) fn handle_resolver_waiting(&mut self, waits: Option<String>, now: Instant) {
+        let has_changed = self.resolver_wait.handle_waiting(waits, now);
+        self.is_stale |= has_changed && !self.has_list;
     }
 
-    /// Handles what the resolver waits for, as text. The errors of calls that wait quote it.
-    pub(crate) fn handle_resolver_waiting(&mut self, waits: Option<String>) {
-        if self.resolver_waits.as_deref() != waits.as_deref() {
-            self.resolver_waits = waits.map(Arc::from);
-            self.is_stale = true;
+    /// Reports a wait for the resolver that has become a long one.
+    pub(super) fn report_resolver_wait(&mut self, now: Instant) {
+        if let Some(long) = self.resolver_wait.handle_timeout(now) {
+            self.observe(ChannelEvent::ResolverWaiting {
+                waits: long.what,
+                waited: long.waited,
+                has_list: self.has_list,
+            });
         }
     }
 }

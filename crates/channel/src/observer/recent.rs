@@ -99,6 +99,7 @@ impl Kept {
             | ChannelEvent::Config { .. }
             | ChannelEvent::ConfigIgnored(_)
             | ChannelEvent::ResolverError(_)
+            | ChannelEvent::ResolverWaiting { .. }
             | ChannelEvent::Ejection { .. }
             | ChannelEvent::Health { .. }
             | ChannelEvent::LoadReportsUnsupported { .. } => Self::Text {

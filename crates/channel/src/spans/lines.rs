@@ -54,6 +54,7 @@ macro_rules! line {
         match $event {
             ChannelEvent::Endpoints(_)
             | ChannelEvent::ResolverError(_)
+            | ChannelEvent::ResolverWaiting { .. }
             | ChannelEvent::ResolutionAccepted { .. }
             | ChannelEvent::Resolver(_) => {
                 line!(@ $level, "trunkline::resolver", $lines, $event, $text)

@@ -20,6 +20,8 @@ pub(super) struct Repeats {
     endpoints: Option<Arc<[Endpoint]>>,
     /// The text of the resolver's failure, until it has a list.
     resolver_error: Option<String>,
+    /// What the resolver waited for when that was written last.
+    resolver_waits: Option<String>,
     /// The subchannels whose last attempt failed.
     failing: HashSet<SubchannelId>,
     /// The subchannels that a warning was about, and that have not connected since.
@@ -42,6 +44,14 @@ impl Repeats {
                 self.last_failure = Some(text.clone());
                 let old = self.resolver_error.replace(text);
                 old == self.resolver_error
+            }
+            ChannelEvent::ResolverWaiting { waits, .. } => {
+                let text = waits.as_deref().map(|waits| cut_text(&waits, LONGEST_TEXT));
+                let text = text.unwrap_or_default();
+                let is_same = self.resolver_waits.as_ref() == Some(&text);
+                self.resolver_waits = Some(text);
+                // The error is known, and the next one follows.
+                is_same || self.resolver_error.is_some()
             }
             ChannelEvent::ConnectFailed { id, .. } => {
                 self.last_failure = Some(cut_text(event, LONGEST_TEXT));

@@ -191,6 +191,23 @@ fn a_failing_resolver_is_one_line() {
     assert_eq!(logged, expected);
 }
 
+/// A resolver that returns nothing is a line after 2 s, once.
+#[test]
+fn a_resolver_that_returns_nothing_is_one_line() {
+    let logged = lines(Level::INFO, || {
+        let sim = Sim::new(1);
+        let resolver = ManualResolver::new("fleet");
+        let channel = builder(&sim, "fleet:///orders").resolver(resolver);
+        let channel = channel.build().expect("a channel");
+        connect(&sim, &channel, Duration::from_secs(600));
+    });
+    let expected = [
+        r#"INFO trunkline::channel: the channel is CONNECTING event="state""#,
+        r#"WARN trunkline::resolver: not resolved after 2.0 s event="resolver_waiting""#,
+    ];
+    assert_eq!(logged, expected);
+}
+
 /// The spans of a call and of its attempts, with what happens in them: a call that waits for the name
 /// and for a connection, and is retried.
 #[test]

@@ -9,6 +9,7 @@
 mod event;
 mod ids;
 mod output;
+mod progress;
 mod state;
 
 // What reads messages and resources.
@@ -54,4 +55,5 @@ pub use self::event::AdsEvent;
 pub use self::ids::{DeliveryId, LinkId, StreamId, WatchId};
 pub use self::message::{ResponseError, read_response};
 pub use self::output::{AdsOutput, Delivery, Update};
+pub use self::progress::ServerProgress;
 pub use self::state::ResourceState;

@@ -11,7 +11,7 @@ use super::inbox::Inbox;
 use super::link::LinkOptions;
 use super::observer::XdsObserver;
 use crate::core::ads::{
-    AdsClient, AdsDump, AdsEvent, AdsOutput, DeliveryId, ResourceDecoder, WatchId,
+    AdsClient, AdsDump, AdsEvent, AdsOutput, DeliveryId, ResourceDecoder, ServerProgress, WatchId,
 };
 use crate::core::{Bootstrap, ResourceType, ServerConfig};
 
@@ -105,6 +105,15 @@ impl Client {
         self.shared.state.lock().ads.server_of(kind, name)
     }
 
+    /// Returns the server that is asked for a watched resource, and how far it is; `None` if none is asked yet.
+    pub(super) fn progress(
+        &self,
+        kind: ResourceType,
+        name: &str,
+    ) -> Option<(Arc<ServerConfig>, ServerProgress)> {
+        self.shared.state.lock().ads.progress(kind, name)
+    }
+
     /// Returns the state of the client.
     pub(super) fn dump(&self) -> AdsDump {
         self.shared.state.lock().ads.dump()
@@ -141,6 +150,20 @@ impl ClientShared {
         let mut state = self.state.lock();
         state.task = Some(waker.clone());
         state.is_over
+    }
+
+    /// Wakes the channels that show how far the servers are.
+    pub(super) fn wake_waiting(&self) {
+        let mut inboxes: Vec<_> = {
+            let state = self.state.lock();
+            state.watchers.values().map(Arc::clone).collect()
+        };
+        // The watches of one channel have one inbox.
+        inboxes.sort_by_key(Arc::as_ptr);
+        inboxes.dedup_by_key(|inbox| Arc::as_ptr(inbox));
+        for inbox in inboxes {
+            inbox.handle_progress();
+        }
     }
 
     /// Reports an event to the observers.

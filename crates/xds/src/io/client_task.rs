@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use bytes::Bytes;
 use trunkline_runtime::Alarm;
@@ -14,7 +15,7 @@ use trunkline_xds_proto::method::STREAM_AGGREGATED_RESOURCES;
 use super::client::ClientShared;
 use super::link::{Link, LinkEvent};
 use super::stream::StreamEvent;
-use crate::core::ads::{AdsOutput, LinkId, StreamId, read_response};
+use crate::core::ads::{AdsClient, AdsOutput, LinkId, StreamId, read_response};
 
 /// The most events that are handled in one poll. After them the task yields: a server that always has
 /// more must not hold up the other tasks of its thread.
@@ -136,33 +137,38 @@ impl ClientShared {
     /// the protocol.
     fn handle(&self, link: LinkId, event: LinkEvent) -> Option<StreamId> {
         let now = self.links.runtime.now();
-        self.with_core(|core| match event {
-            LinkEvent::Failed(text) => {
-                core.handle_connect_failed(link, &text);
-                None
-            }
-            LinkEvent::Stream(stream, StreamEvent::Taken(count)) => {
-                for _ in 0..count {
-                    core.handle_written(stream, now);
-                }
-                None
-            }
-            LinkEvent::Stream(stream, StreamEvent::Message(message)) => {
-                match decode(&message) {
-                    Ok(response) => core.handle_message(stream, response, now),
-                    Err(status) => {
-                        core.handle_stream_ended(stream, &status, now);
-                        return Some(stream);
-                    }
-                }
-                None
-            }
-            LinkEvent::Stream(stream, StreamEvent::Ended(status)) => {
-                core.handle_stream_ended(stream, &status, now);
-                None
-            }
-        })
+        let (broken, has_progressed) = self.with_core(|core| {
+            let before = core.progress_of(link);
+            let broken = handle(core, link, event, now);
+            (broken, core.progress_of(link) != before)
+        });
+        if has_progressed {
+            self.wake_waiting();
+        }
+        broken
     }
+}
+
+fn handle(core: &mut AdsClient, link: LinkId, event: LinkEvent, now: Instant) -> Option<StreamId> {
+    match event {
+        LinkEvent::Failed(text) => core.handle_connect_failed(link, &text),
+        LinkEvent::Stream(stream, StreamEvent::Taken(count)) => {
+            for _ in 0..count {
+                core.handle_written(stream, now);
+            }
+        }
+        LinkEvent::Stream(stream, StreamEvent::Message(message)) => match decode(&message) {
+            Ok(response) => core.handle_message(stream, response, now),
+            Err(status) => {
+                core.handle_stream_ended(stream, &status, now);
+                return Some(stream);
+            }
+        },
+        LinkEvent::Stream(stream, StreamEvent::Ended(status)) => {
+            core.handle_stream_ended(stream, &status, now);
+        }
+    }
+    None
 }
 
 fn decode(message: &Bytes) -> Result<DiscoveryResponse, Status> {

@@ -18,6 +18,8 @@ pub(super) struct Inbox {
 struct Content {
     waiting: VecDeque<Delivery>,
     reader: Option<Waker>,
+    /// Whether the reader shows how far the servers are.
+    shows_progress: bool,
 }
 
 impl Inbox {
@@ -26,6 +28,23 @@ impl Inbox {
             let mut content = self.content.lock();
             content.waiting.push_back(delivery);
             content.reader.take()
+        };
+        if let Some(reader) = reader {
+            reader.wake();
+        }
+    }
+
+    /// Sets whether the reader is also woken by the [progress](Self::handle_progress) of a server.
+    pub(super) fn show_progress(&self, shows_progress: bool) {
+        self.content.lock().shows_progress = shows_progress;
+    }
+
+    /// Handles that a server is further, or has failed: wakes the reader if it shows that.
+    pub(super) fn handle_progress(&self) {
+        let reader = {
+            let mut content = self.content.lock();
+            let shows_progress = content.shows_progress;
+            content.reader.take_if(|_| shows_progress)
         };
         if let Some(reader) = reader {
             reader.wake();

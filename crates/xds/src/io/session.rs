@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use trunkline_resolver::{Resolution, ResolverOptions};
 use trunkline_service_config::ConfigSelector;
 
+use super::awaited_text::awaited_text;
 use super::channel_parts::ChannelParts;
 use super::client::Client;
 use super::host_names::HostNames;
@@ -15,7 +16,7 @@ use super::inbox::Inbox;
 use super::releases::Releases;
 use super::selection::{failed, routed, service_config};
 use crate::core::ads::{Delivery, DeliveryId, Update, WatchId};
-use crate::core::dependencies::{Awaited, DependencyManager, DependencyOutput};
+use crate::core::dependencies::{DependencyManager, DependencyOutput};
 use crate::core::{
     ClusterHold, ClusterReleased, ResolvedCluster, ResourceName, ResourceType, RouteSelector,
     SelectorOptions, XdsConfig,
@@ -85,6 +86,8 @@ impl Session {
             }
             if !has_news {
                 self.settle();
+                let is_waiting = !self.dependencies.awaited().is_empty();
+                self.inbox.show_progress(is_waiting);
                 return Poll::Pending;
             }
         }
@@ -95,24 +98,9 @@ impl Session {
         self.host_names.resolve_now();
     }
 
-    /// Returns what the first configuration waits for.
+    /// Returns what the next configuration waits for.
     pub(super) fn waiting_for(&self) -> Option<String> {
-        let awaited = self.dependencies.awaited().first()?;
-        let Awaited::Resource(kind, name) = awaited else {
-            return Some(awaited.to_string());
-        };
-        let bootstrap = &self.client.shared().bootstrap;
-        let name = ResourceName::parse(*kind, name).ok();
-        let servers = name.and_then(|name| bootstrap.servers_of(name.authority()));
-        let server = servers.and_then(|servers| servers.first());
-        let node = &bootstrap.node.id;
-        Some(match server {
-            Some(server) => {
-                let uri = &server.uri;
-                format!("{awaited} of the control plane {uri}; xDS node {node:?}")
-            }
-            None => awaited.to_string(),
-        })
+        awaited_text(self.dependencies.awaited(), &self.client)
     }
 
     fn settle(&mut self) {

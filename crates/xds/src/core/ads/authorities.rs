@@ -63,6 +63,12 @@ impl Authorities {
         authority.watched(kind, &name.as_str().into())
     }
 
+    /// Returns the link that is asked for a resource; `None` if there is none yet.
+    pub(super) fn asked(&self, name: &ResourceName) -> Option<LinkId> {
+        let authority = self.authorities.get(name.authority())?;
+        authority.links().last().copied()
+    }
+
     /// Returns the authority with this name, if it has watched resources.
     pub(super) fn get_mut(&mut self, name: &AuthorityName) -> Option<&mut Authority> {
         self.authorities.get_mut(name)

@@ -16,10 +16,12 @@ use super::entry::Origin;
 use super::event::AdsEvent;
 use super::ids::{DeliveryId, LinkId, StreamId, WatchId};
 use super::intake::take_in;
+use super::link::Link;
 use super::links::Links;
 use super::nack::cut;
 use super::outbox::Outbox;
 use super::output::{AdsOutput, Update};
+use super::progress::ServerProgress;
 use super::state::ResourceState;
 use crate::core::bootstrap::Bootstrap;
 use crate::core::names::{AuthorityName, ResourceName};
@@ -296,6 +298,25 @@ impl AdsClient {
         entry
             .cached()
             .map(|cached| Arc::clone(&cached.origin.server))
+    }
+
+    /// Returns the server that is asked for a resource, and how far it is with that; `None` if no server is
+    /// asked yet. The answer is of use for a watched resource that is not there.
+    #[must_use]
+    pub fn progress(
+        &self,
+        kind: ResourceType,
+        name: &str,
+    ) -> Option<(Arc<ServerConfig>, ServerProgress)> {
+        let name = ResourceName::parse(kind, name).ok()?;
+        let link = self.links.get(self.authorities.asked(&name)?)?;
+        Some((Arc::clone(&link.server), link.progress()))
+    }
+
+    /// Returns how far the server of a link is; `None` if there is no such link.
+    #[must_use]
+    pub fn progress_of(&self, link: LinkId) -> Option<ServerProgress> {
+        self.links.get(link).map(Link::progress)
     }
 
     /// Returns the state of the client.

@@ -8,6 +8,7 @@ use trunkline_xds_proto::envoy::config::core::v3::Node;
 use trunkline_xds_proto::envoy::service::discovery::v3::DiscoveryRequest;
 
 use super::ids::{LinkId, StreamId};
+use super::progress::ServerProgress;
 use super::subscription::{Answer, Subscription};
 use super::timers::Timers;
 use crate::core::resource_type::ResourceType;
@@ -49,6 +50,8 @@ struct Stream {
     id: StreamId,
     started: Instant,
     is_answered: bool,
+    /// Whether the connection took a request.
+    is_written: bool,
     has_sent_node: bool,
     /// Whether the next message may be read.
     is_read: bool,
@@ -82,6 +85,18 @@ impl Link {
     /// Returns why the server cannot be asked.
     pub(super) fn failure(&self) -> Option<&Arc<str>> {
         self.failure.as_ref()
+    }
+
+    /// Returns how far the server is with what it was asked for.
+    pub(super) fn progress(&self) -> ServerProgress {
+        if let Some(failure) = &self.failure {
+            return ServerProgress::Failed(Arc::clone(failure));
+        }
+        match self.stream() {
+            Some(stream) if stream.is_answered => ServerProgress::Answering,
+            Some(stream) if stream.is_written => ServerProgress::NotAnswered,
+            _ => ServerProgress::NotConnected,
+        }
     }
 
     /// Returns whether `stream` is the current stream of the link.
@@ -185,6 +200,7 @@ impl Link {
             id,
             started: now,
             is_answered: false,
+            is_written: false,
             has_sent_node: false,
             is_read: false,
             timers: Timers::default(),
@@ -248,7 +264,10 @@ impl Link {
     /// type and the new names of that request.
     pub(super) fn handle_written(&mut self) -> Option<(ResourceType, Vec<Arc<str>>)> {
         match &mut self.phase {
-            Phase::Streaming(stream) => stream.unwritten.pop_front(),
+            Phase::Streaming(stream) => {
+                stream.is_written = true;
+                stream.unwritten.pop_front()
+            }
             Phase::Waiting(_) => None,
         }
     }

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use trunkline_status::Code;
 use trunkline_xds::core::ads::{
     AdsDump, AuthorityDump, CachedDump, ErrorDump, NoFallback, ResourceDump, ResourceState,
-    ServerDump,
+    ServerDump, ServerProgress,
 };
 use trunkline_xds::core::{AuthorityName, Bootstrap, ResourceErrorKind};
 
-use super::driver::{Cluster, Driver, Endpoints, resource_error, response, seconds, server};
+use super::driver::{
+    Cluster, Driver, Endpoints, Listener, resource_error, response, seconds, server,
+};
 
 /// 7.1, 7.2: the whole state. A response with one bad resource leaves the good ones ACKED with the new
 /// version; REQUESTED has nothing.
@@ -169,4 +171,31 @@ fn xds_2_19_resources() {
             "#old EDS requested 1",
         ]
     );
+}
+
+/// 10.7: how far the server is that is asked for a resource: the first one that has not failed.
+#[test]
+fn xds_10_7_progress() {
+    let mut driver = Driver::with(Bootstrap::new(server("a")).with_fallback(server("b")));
+    let progress = |driver: &Driver| driver.client.progress(Listener, "l");
+    assert_eq!(progress(&driver), None);
+    driver.is_connected = false;
+    driver.watch(Listener, "l");
+    let [a, b] = ["a", "b"].map(|host| Arc::new(server(host)));
+    let of = |server: &Arc<_>, progress| Some((Arc::clone(server), progress));
+    assert_eq!(progress(&driver), of(&a, ServerProgress::NotConnected));
+    driver.write();
+    assert_eq!(progress(&driver), of(&a, ServerProgress::NotAnswered));
+    driver.is_connected = false;
+    driver.end_stream(0, "no service");
+    assert_eq!(progress(&driver), of(&b, ServerProgress::NotConnected));
+    driver.write();
+    let why = "stream ended without a response: UNAVAILABLE: no service";
+    driver.end_stream(1, "no service");
+    let failed = ServerProgress::Failed(why.into());
+    assert_eq!(progress(&driver), of(&b, failed));
+    driver.pass(seconds(2));
+    driver.write();
+    driver.send(0, Listener, "1", "x", &["other=1"]);
+    assert_eq!(progress(&driver), of(&a, ServerProgress::Answering));
 }
