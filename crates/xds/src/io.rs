@@ -14,6 +14,8 @@ mod link;
 // What watches and what is watched.
 mod inbox;
 
+mod certificate_event;
+
 mod observer;
 
 #[cfg(feature = "telemetry")]
@@ -73,6 +75,7 @@ mod extension;
 
 #[cfg(feature = "telemetry")]
 pub use self::metrics::XdsMetrics;
+pub use self::certificate_event::{CertificateEvent, CertificateFiles};
 pub use self::observer::XdsObserver;
 pub use self::options::Xds;
 pub use self::pool::{ClientDump, XdsPool};

@@ -10,7 +10,8 @@ mod io;
 
 #[cfg(feature = "io")]
 pub use crate::io::{
-    CertificateFilesDump, CertificateProviderDump, ClientDump, Xds, XdsObserver, XdsPool,
+    CertificateEvent, CertificateFiles, CertificateFilesDump, CertificateProviderDump, ClientDump,
+    Xds, XdsObserver, XdsPool,
 };
 
 /// The messages of xDS, among them those of [`XdsPool::client_status`].

@@ -3,6 +3,7 @@
 use std::fmt::Debug;
 use std::time::Instant;
 
+use super::certificate_event::CertificateEvent;
 use crate::core::ads::AdsEvent;
 
 /// Receives what happens between clients and control planes: for logs, and for the metrics of
@@ -33,4 +34,13 @@ pub trait XdsObserver: Debug + Send + Sync {
     ///
     /// Called by the task of the client, in the order of the events; must neither block nor panic.
     fn observe(&self, target: &str, event: &AdsEvent, at: Instant);
+
+    /// Handles a change of the files of a certificate provider, which was found at `at`: once for each
+    /// change, however often the files are read. Ignored by default.
+    ///
+    /// Called by the task that reads the files, and for the first reading by the channel that needs them;
+    /// must neither block nor panic.
+    fn observe_certificates(&self, event: &CertificateEvent, at: Instant) {
+        let _ = (event, at);
+    }
 }

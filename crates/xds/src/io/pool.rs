@@ -61,10 +61,13 @@ impl XdsPool {
         Self::default()
     }
 
-    /// Adds an observer of the clients that are started through this value and its later clones.
+    /// Adds an observer of the clients and certificate providers that are started through this value and its
+    /// later clones.
     #[must_use]
     pub fn with_observer(mut self, observer: impl XdsObserver + 'static) -> Self {
         self.observers.push(Arc::new(observer));
+        #[cfg(feature = "tls")]
+        self.providers.set_observers(&self.observers);
         self
     }
 

@@ -11,6 +11,8 @@ use trunkline_runtime::{Alarm, Lock, Runtime};
 
 use super::peer_roots::PeerRoots;
 use crate::core::{CertificateProvider, FileWatcher, WatchedFiles};
+use crate::io::certificate_event::{CertificateEvent, CertificateFiles};
+use crate::io::observer::XdsObserver;
 use crate::io::provider_dump::{CertificateFilesDump, CertificateProviderDump};
 
 /// How long a connection waits for files that cannot be used yet. It is shorter than the time of a
@@ -28,6 +30,7 @@ pub(in crate::io) struct Provider {
     instance: Arc<str>,
     files: WatchedFiles,
     runtime: Arc<dyn Runtime>,
+    observers: Vec<Arc<dyn XdsObserver>>,
     state: Lock<State>,
 }
 
@@ -48,6 +51,7 @@ impl Provider {
         instance: &Arc<str>,
         provider: &CertificateProvider,
         runtime: &Arc<dyn Runtime>,
+        observers: Vec<Arc<dyn XdsObserver>>,
     ) -> Arc<Self> {
         let CertificateProvider::FileWatcher(files) = provider;
         let (interval, now) = (files.files.refresh_interval, runtime.now());
@@ -58,6 +62,7 @@ impl Provider {
             instance: Arc::clone(instance),
             files: files.clone(),
             runtime: Arc::clone(runtime),
+            observers,
             state: Lock::new(State {
                 roots: has_roots.then(|| FileWatcher::new(interval, now)),
                 identity: has_identity.then(|| FileWatcher::new(interval, now)),
@@ -168,18 +173,31 @@ impl Provider {
             let read = ClientIdentity::read(&files.certificate_file, &files.private_key_file);
             read.map_err(|error| error.to_string())
         });
+        let mut changes = Vec::new();
         let woken = {
             let mut state = self.state.lock();
             if let (Some(watcher), Some(roots)) = (&mut state.roots, roots) {
-                watcher.handle_read(roots, now);
+                let change = watcher.handle_read(roots, now);
+                changes.extend(change.map(|change| (CertificateFiles::Roots, change)));
             }
             if let (Some(watcher), Some(identity)) = (&mut state.identity, identity) {
-                watcher.handle_read(identity, now);
+                let change = watcher.handle_read(identity, now);
+                changes.extend(change.map(|change| (CertificateFiles::Identity, change)));
             }
             std::mem::take(&mut state.waiting)
         };
         for waker in woken {
             waker.wake();
+        }
+        for (files, change) in changes {
+            let event = CertificateEvent {
+                instance: Arc::clone(&self.instance),
+                files,
+                change,
+            };
+            for observer in &self.observers {
+                observer.observe_certificates(&event, now);
+            }
         }
     }
 

@@ -11,7 +11,8 @@ use trunkline_connector::tls::{TlsError, TlsErrorKind};
 use trunkline_sim::control_plane::resources;
 use trunkline_status::Status;
 use trunkline_testkit::certificates::Authority;
-use trunkline_xds::CertificateProviderDump;
+use trunkline_xds::core::ads::AdsEvent;
+use trunkline_xds::{CertificateEvent, CertificateProviderDump, XdsObserver};
 
 use super::secure_mesh::{INTERVAL, SecureMesh, mutual_tls, secure, validation};
 use crate::mesh::call;
@@ -92,6 +93,75 @@ fn xds_6_6_no_file_is_read_for_a_connection() {
     // And its kind, which metrics count.
     let kinds = failures.0.lock().expect("no panic");
     assert_eq!(kinds.first(), Some(&TlsErrorKind::UnknownIssuer));
+}
+
+/// Keeps the events of certificate files, without the folder, each with its second.
+#[derive(Clone, Debug)]
+struct FileEvents {
+    folder: String,
+    start: Instant,
+    events: Arc<Mutex<Vec<String>>>,
+}
+
+impl XdsObserver for FileEvents {
+    fn observe(&self, _: &str, _: &AdsEvent, _: Instant) {}
+
+    fn observe_certificates(&self, event: &CertificateEvent, at: Instant) {
+        let (second, text) = ((at - self.start).as_secs(), event.to_string());
+        let text = text.replace(&self.folder, "");
+        // The text of the system is not ours.
+        let text = text.split(" (os error").next().unwrap_or_default();
+        let mut events = self.events.lock().expect("no panic");
+        events.push(format!("{second} s: {text}"));
+    }
+}
+
+/// Observers are notified of files that cannot be used, and of their repair: once for a change, not for
+/// each reading and not for each channel.
+#[test]
+fn xds_6_6_events_of_files() {
+    let mut secure_mesh = SecureMesh::new(518);
+    let identity = secure_mesh.authority.issue(&["client.mesh.test"]);
+    secure_mesh.write_identity(&identity);
+    secure_mesh.set_cluster(mutual_tls(validation([])));
+    let log = FileEvents {
+        folder: secure_mesh.path("").to_str().expect("text").to_owned(),
+        start: secure_mesh.mesh.runtime.now(),
+        events: Arc::default(),
+    };
+    let pool = secure_mesh.mesh.pool.clone();
+    secure_mesh.mesh.pool = pool.with_observer(log.clone());
+    let channels = [secure_mesh.channel(), secure_mesh.channel()];
+    secure_mesh.mesh.sim.run(async {
+        for channel in &channels {
+            assert_eq!(call(channel, "/a.B/C").await, Ok(secure()));
+        }
+        fs::remove_file(secure_mesh.path("ca.pem")).expect("removed");
+        secure_mesh.mesh.sleep(INTERVAL * 3).await;
+        secure_mesh.folder.write("client.pem", "no certificate");
+        secure_mesh
+            .folder
+            .write("ca.pem", secure_mesh.authority.pem());
+        secure_mesh.mesh.sleep(INTERVAL * 3).await;
+        let other = Authority::new("other clients").issue(&["client.mesh.test"]);
+        secure_mesh.folder.write("client.pem", other.chain_pem());
+        secure_mesh.folder.write("client.key", other.key_pem());
+        secure_mesh.mesh.sleep(INTERVAL * 3).await;
+    });
+    let events = log.events.lock().expect("no panic");
+    assert_eq!(
+        *events,
+        [
+            "0 s: certificate provider \"files\": roots: new contents are in use",
+            "0 s: certificate provider \"files\": client certificate: new contents are in use",
+            "60 s: certificate provider \"files\": roots: not usable: ca.pem cannot be read: No such file \
+             or directory",
+            "240 s: certificate provider \"files\": roots: usable again, and unchanged",
+            "240 s: certificate provider \"files\": client certificate: not usable: client.pem has no \
+             certificate in PEM (`BEGIN CERTIFICATE`)",
+            "420 s: certificate provider \"files\": client certificate: new contents are in use",
+        ]
+    );
 }
 
 /// New roots are for the connections that are made once the interval has passed. Those that exist stay.
