@@ -289,6 +289,22 @@ impl<C> Core<C> {
         self.carry_out_actions(now);
     }
 
+    /// Handles a change of what connections are made with, such as certificates: ends the back-offs of the
+    /// attempts that may have failed for that.
+    pub(crate) fn handle_connector_changed(&mut self, now: Instant) {
+        for id in self.subchannels.waiting() {
+            let Some(subchannel) = self.subchannels.get_mut(id) else {
+                continue;
+            };
+            let last = subchannel.last_failure.as_ref();
+            if last.is_some_and(|last| last.failure.may_end_with_connector()) {
+                subchannel.backoff.reset();
+                self.end_wait(id, now);
+            }
+        }
+        self.carry_out_actions(now);
+    }
+
     /// Ends the wait of a subchannel.
     fn end_wait(&mut self, id: SubchannelId, now: Instant) {
         match self.subchannels.get(id).map(Subchannel::stage) {

@@ -54,6 +54,16 @@ pub trait Connector: Debug + Send + Sync {
         let _ = progress;
         self.connect(address)
     }
+
+    /// Returns a future that ends when what the connector connects with changes, such as certificates;
+    /// `None` if that never happens, the default.
+    ///
+    /// Attempts that the connector refused by itself ([`io::ErrorKind::InvalidInput`]), and those that failed
+    /// once the stream was there, may succeed then. A channel tries them again at once, without the rest of
+    /// their back-off, and calls this again. A connector over another one passes that one's on.
+    fn changed(&self) -> Option<BoxFuture<()>> {
+        None
+    }
 }
 
 /// A connected stream, and what is known of it.

@@ -100,6 +100,7 @@ impl ConnectAttempt {
                 let kind = ConnectFailureKind::TimedOut { phase, waited };
                 report.failed(
                     ConnectFailure::new(self.address.clone(), kind)
+                        .with_phase(phase)
                         .with_resumed_tls(reached.resumed_tls)
                         .with_tls_handshake(phases.tls_handshake()),
                 );
@@ -132,7 +133,9 @@ impl ConnectAttempt {
         let connected = connecting.await;
         let connected = connected.map_err(|error| {
             let kind = ConnectFailureKind::Stream(error.kind());
+            let phase = phases.reached.lock().phase;
             ConnectFailure::new(self.address.clone(), kind)
+                .with_phase(phase)
                 .with_tls_handshake(phases.tls_handshake())
                 .with_source(error)
         })?;
@@ -150,6 +153,7 @@ impl ConnectAttempt {
         let (connection, driver) = handshake.await.map_err(|error| {
             let kind = ConnectFailureKind::Handshake;
             ConnectFailure::new(self.address.clone(), kind)
+                .with_phase(ConnectPhase::Handshake)
                 .with_resumed_tls(resumed_tls)
                 .with_tls_handshake(tls_handshake)
                 .with_source(error)

@@ -9,7 +9,7 @@ use async_channel::Sender;
 use trunkline_connector::Connector;
 use trunkline_lb::{SubchannelId, Watch, WatchEvent, WatchId};
 use trunkline_resolver::{Resolution, Resolver, ResolverFactory, ResolverOptions};
-use trunkline_runtime::Alarm;
+use trunkline_runtime::{Alarm, BoxFuture};
 use trunkline_status::Status;
 use trunkline_target::Target;
 use trunkline_transport::{Connection, HttpOptions};
@@ -62,6 +62,7 @@ impl ControlTaskParts {
             factory: self.resolver,
             resolver_options: self.resolver_options,
             resolver: None,
+            connector_changed: self.connector.changed(),
             connector: self.connector,
             http: self.http,
             events: self.events,
@@ -91,6 +92,8 @@ struct ControlTask {
     resolver: Option<Box<dyn Resolver>>,
     alarm: Alarm,
     connector: Arc<dyn Connector>,
+    /// Ends when the connector changes; `None` if it never does.
+    connector_changed: Option<BoxFuture<()>>,
     http: HttpOptions,
     events: Sender<ControlEvent>,
     inbox: Inbox,
@@ -138,6 +141,7 @@ impl ControlTask {
                 self.do_outputs();
             }
             handled += self.poll_resolver(cx);
+            handled += self.poll_connector(cx);
             self.core.settle(self.shared.runtime.now());
             self.do_outputs();
             if let Some(snapshot) = self.core.take_snapshot() {
@@ -318,6 +322,19 @@ impl ControlTask {
         };
         let verdict = self.core.handle_resolution(resolution, now);
         resolver.handle_verdict(verdict);
+        1
+    }
+
+    fn poll_connector(&mut self, cx: &mut Context<'_>) -> usize {
+        let Some(changed) = &mut self.connector_changed else {
+            return 0;
+        };
+        if changed.as_mut().poll(cx).is_pending() {
+            return 0;
+        }
+        self.connector_changed = self.connector.changed();
+        self.core
+            .handle_connector_changed(self.shared.runtime.now());
         1
     }
 

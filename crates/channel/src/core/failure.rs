@@ -17,6 +17,8 @@ use trunkline_endpoint::Address;
 pub struct ConnectFailure {
     address: Address,
     kind: ConnectFailureKind,
+    /// The step that the attempt was at.
+    phase: ConnectPhase,
     /// Whether TLS continued an earlier session, where its handshake succeeded.
     resumed_tls: Option<bool>,
     /// The time of the TLS handshake, where one was begun.
@@ -62,10 +64,24 @@ impl ConnectFailure {
         Self {
             address,
             kind,
+            phase: ConnectPhase::Dialing,
             resumed_tls: None,
             tls_handshake: None,
             source: None,
         }
+    }
+
+    pub(crate) fn with_phase(mut self, phase: ConnectPhase) -> Self {
+        self.phase = phase;
+        self
+    }
+
+    /// Returns whether another attempt may succeed once what the connector connects with has changed: the
+    /// connector refused the attempt by itself, or the attempt had a stream.
+    pub(crate) fn may_end_with_connector(&self) -> bool {
+        let is_refused = ConnectFailureKind::Stream(io::ErrorKind::InvalidInput);
+        let had_stream = [ConnectPhase::TlsHandshake, ConnectPhase::Handshake];
+        self.kind == is_refused || had_stream.contains(&self.phase)
     }
 
     pub(crate) fn with_resumed_tls(mut self, resumed_tls: Option<bool>) -> Self {

@@ -1,5 +1,6 @@
 //! The core in virtual time: its outputs and snapshots for the events that it handles.
 
+mod connector_changes;
 mod scaling;
 mod sharing;
 

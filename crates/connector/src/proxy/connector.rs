@@ -109,6 +109,10 @@ impl Connector for ProxyConnector {
             tunnel.await.map(Connected::plaintext)
         })
     }
+
+    fn changed(&self) -> Option<BoxFuture<()>> {
+        self.inner.changed()
+    }
 }
 
 /// Asks the proxy at the other end of `stream` for a tunnel, for at most `timeout`, and returns it.

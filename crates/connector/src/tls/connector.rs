@@ -93,4 +93,8 @@ impl Connector for TlsConnector {
             connected.map_err(TlsError::into_io)
         })
     }
+
+    fn changed(&self) -> Option<BoxFuture<()>> {
+        self.inner.changed()
+    }
 }

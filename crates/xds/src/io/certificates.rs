@@ -4,6 +4,8 @@
 
 mod peer_roots;
 
+mod signal;
+
 mod provider;
 
 mod pool;
@@ -11,3 +13,4 @@ mod pool;
 pub(super) use self::peer_roots::PeerRoots;
 pub(super) use self::pool::ProviderPool;
 pub(super) use self::provider::Provider;
+pub(super) use self::signal::{Replaced, Signals};

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::future::poll_fn;
 use std::sync::Arc;
 
 use trunkline_endpoint::Address;
-use trunkline_runtime::{Lock, Runtime};
+use trunkline_runtime::{BoxFuture, Lock, Runtime};
 
-use super::certificates::{Provider, ProviderPool};
+use super::certificates::{Provider, ProviderPool, Replaced, Signals};
 use super::endpoint_names::{EndpointNames, NotListed};
 use crate::core::resources::{Cluster, UpstreamTls};
 use crate::core::san::sent_server_name;
@@ -30,6 +31,8 @@ struct State {
     providers: BTreeMap<Arc<str>, Arc<Provider>>,
     /// The host names of endpoints, of the clusters with `auto_host_sni`.
     names: BTreeMap<Arc<str>, Arc<EndpointNames>>,
+    /// Given when one of the providers has something new.
+    replaced: Signals,
 }
 
 /// The TLS of a cluster, and the host names of its endpoints if it takes the server name from them.
@@ -105,10 +108,15 @@ impl ClusterSecurity {
         }
         let before = {
             let mut state = self.state.lock();
+            let replaced = std::mem::take(&mut state.replaced);
+            for signal in replaced.waiting() {
+                providers.values().for_each(|provider| provider.signal(&signal));
+            }
             let new = State {
                 config: Some(Arc::clone(config)),
                 providers,
                 names,
+                replaced,
             };
             std::mem::replace(&mut *state, new)
         };
@@ -118,8 +126,26 @@ impl ClusterSecurity {
 
     /// Ends the use of all providers, because the channel is idle.
     pub(super) fn clear(&self) {
-        let before = std::mem::take(&mut *self.state.lock());
+        let before = {
+            let mut state = self.state.lock();
+            let new = State {
+                replaced: std::mem::take(&mut state.replaced),
+                ..State::default()
+            };
+            std::mem::replace(&mut *state, new)
+        };
         drop(before);
+    }
+
+    /// Ends when one of the providers in use has new certificates.
+    pub(super) fn replaced(&self) -> BoxFuture<()> {
+        let signal = Arc::new(Replaced::default());
+        let mut state = self.state.lock();
+        for provider in state.providers.values() {
+            provider.signal(&signal);
+        }
+        state.replaced.add(&signal);
+        Box::pin(poll_fn(move |cx| signal.poll(cx)))
     }
 
     /// Returns how a connection to an address of a cluster is secured now.

@@ -77,6 +77,10 @@ impl Connector for ThroughHttpProxy {
         let address = address.clone().with_attributes(attributes);
         self.0.connect_with_progress(&address, progress)
     }
+
+    fn changed(&self) -> Option<BoxFuture<()>> {
+        self.0.changed()
+    }
 }
 
 fn server(address: SocketAddr) -> ProxyServer {

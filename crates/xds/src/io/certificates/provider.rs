@@ -10,7 +10,8 @@ use trunkline_connector::tls::ClientIdentity;
 use trunkline_runtime::{Alarm, Lock, Runtime};
 
 use super::peer_roots::PeerRoots;
-use crate::core::{CertificateProvider, FileWatcher, WatchedFiles};
+use super::signal::{Replaced, Signals};
+use crate::core::{CertificateProvider, FileWatcher, FileWatcherEvent, WatchedFiles};
 use crate::io::certificate_event::{CertificateEvent, CertificateFiles};
 use crate::io::observer::XdsObserver;
 use crate::io::provider_dump::{CertificateFilesDump, CertificateProviderDump};
@@ -41,6 +42,8 @@ struct State {
     identity: Option<FileWatcher<ClientIdentity>>,
     /// Wakes the connections that wait for files.
     waiting: Vec<Waker>,
+    /// Given when something new is in use.
+    replaced: Signals,
     /// Wakes the task that reads.
     task: Option<Waker>,
 }
@@ -67,6 +70,7 @@ impl Provider {
                 roots: has_roots.then(|| FileWatcher::new(interval, now)),
                 identity: has_identity.then(|| FileWatcher::new(interval, now)),
                 waiting: Vec::new(),
+                replaced: Signals::default(),
                 task: None,
             }),
         })
@@ -119,6 +123,11 @@ impl Provider {
     pub(in crate::io) fn current_roots(&self) -> Option<Arc<PeerRoots>> {
         let state = self.state.lock();
         state.roots.as_ref()?.current().cloned()
+    }
+
+    /// Gives `signal` when new roots or a new identity are in use.
+    pub(in crate::io) fn signal(&self, signal: &Arc<Replaced>) {
+        self.state.lock().replaced.add(signal);
     }
 
     /// Returns the client's certificate and its key in use; `None` if there are none yet.
@@ -174,7 +183,7 @@ impl Provider {
             read.map_err(|error| error.to_string())
         });
         let mut changes = Vec::new();
-        let woken = {
+        let (woken, replaced) = {
             let mut state = self.state.lock();
             if let (Some(watcher), Some(roots)) = (&mut state.roots, roots) {
                 let change = watcher.handle_read(roots, now);
@@ -184,11 +193,17 @@ impl Provider {
                 let change = watcher.handle_read(identity, now);
                 changes.extend(change.map(|change| (CertificateFiles::Identity, change)));
             }
-            std::mem::take(&mut state.waiting)
+            let is_new = |(_, change): &_| *change == FileWatcherEvent::Changed;
+            let replaced = match changes.iter().any(is_new) {
+                true => std::mem::take(&mut state.replaced),
+                false => Signals::default(),
+            };
+            (std::mem::take(&mut state.waiting), replaced)
         };
         for waker in woken {
             waker.wake();
         }
+        replaced.give();
         for (files, change) in changes {
             let event = CertificateEvent {
                 instance: Arc::clone(&self.instance),

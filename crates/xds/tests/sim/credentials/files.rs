@@ -184,6 +184,52 @@ fn xds_6_6_roots_are_read_at_the_interval() {
     });
 }
 
+/// Files that are mended end the back-off of the backends that failed for them: they are connected when the
+/// files are read, and not up to two minutes later.
+#[test]
+fn xds_6_6_mended_files_end_the_back_off() {
+    let secure_mesh = SecureMesh::new(519);
+    let other = Authority::new("other root");
+    secure_mesh.set_server(&other.issue(&["orders.mesh.test"]));
+    let attempts = Attempts::default();
+    let xds = secure_mesh.mesh.xds(secure_mesh.bootstrap());
+    let builder = secure_mesh
+        .mesh
+        .builder_with("xds:///orders", xds.with_xds_credentials());
+    let channel = builder.observer(attempts.clone()).build();
+    let channel = channel.expect("a channel");
+    let started = secure_mesh.mesh.runtime.now();
+    secure_mesh.mesh.sim.run(async {
+        call(&channel, "/a.B/C").await.expect_err("an unknown root");
+        // The back-off is near two minutes then.
+        let mended = INTERVAL * 20 + INTERVAL / 2;
+        secure_mesh.mesh.sleep(mended).await;
+        secure_mesh.folder.write("ca.pem", other.pem());
+        secure_mesh.mesh.sleep(INTERVAL * 3).await;
+        assert_eq!(call(&channel, "/a.B/C").await, Ok(secure()));
+    });
+    let attempts = attempts.0.lock().expect("no panic");
+    let since = |at: &Instant| (*at - started).as_secs();
+    let [.., failed, connected] = attempts.as_slice() else {
+        panic!("two attempts at least: {attempts:?}");
+    };
+    assert_eq!(since(connected), (INTERVAL * 21).as_secs());
+    let next = since(failed) + 120 * 4 / 5;
+    assert!(next > since(connected), "it would not have been due");
+}
+
+/// Keeps the times of connection attempts.
+#[derive(Clone, Debug, Default)]
+struct Attempts(Arc<Mutex<Vec<Instant>>>);
+
+impl Observer for Attempts {
+    fn observe(&self, event: &ChannelEvent, at: Instant) {
+        if let ChannelEvent::ConnectStarted { .. } = event {
+            self.0.lock().expect("no panic").push(at);
+        }
+    }
+}
+
 /// A certificate and its key are replaced together, or neither: while one of them is missing, the pair of
 /// before is in use, and the dump has the reason.
 #[test]
