@@ -4,6 +4,7 @@
 // From the ground up: what is known of a stream, the trait, the default connector, the connectors
 // over another one.
 mod authority_error;
+mod change;
 mod info;
 mod progress;
 
@@ -18,6 +19,7 @@ mod proxy;
 pub mod tls;
 
 pub use crate::authority_error::{AuthorityError, AuthorityErrorKind};
+pub use crate::change::first_change;
 pub use crate::connector::{Connected, Connector};
 pub use crate::direct::DirectConnector;
 pub use crate::info::{AuthorityValidator, ConnectionInfo, SecurityLevel, TlsInfo};

@@ -25,6 +25,9 @@ mod identity;
 mod name_check;
 mod root_choice;
 
+// Where both come from while a program runs.
+mod certificate_source;
+
 // What a user sets up.
 mod options;
 
@@ -36,6 +39,7 @@ mod verifier;
 
 // The certificates in use, sessions, handshakes.
 mod material;
+mod sourced;
 
 mod stream;
 
@@ -50,6 +54,7 @@ mod connector;
 pub use rustls;
 
 pub use self::certificate::Certificate;
+pub use self::certificate_source::{CertificateSource, CurrentCertificates};
 pub use self::client::TlsClient;
 pub use self::connector::TlsConnector;
 pub use self::error::{TlsError, TlsErrorKind};

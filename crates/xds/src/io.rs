@@ -2,6 +2,20 @@
 
 // From the ground up: a module uses only those above it.
 
+// What a program is notified of.
+mod certificate_event;
+
+mod observer;
+
+// Certificates.
+mod provider_dump;
+
+#[cfg(feature = "tls")]
+mod certificates;
+
+#[cfg(feature = "tls")]
+mod server_certificates;
+
 // One stream to one server.
 mod requests;
 mod stream;
@@ -14,21 +28,11 @@ mod link;
 // What watches and what is watched.
 mod inbox;
 
-mod certificate_event;
-
-mod observer;
-
 #[cfg(feature = "telemetry")]
 mod metrics;
 
 mod client;
 mod client_task;
-
-// Certificates of backends.
-mod provider_dump;
-
-#[cfg(feature = "tls")]
-mod certificates;
 
 mod pool;
 
@@ -73,9 +77,9 @@ mod factory;
 
 mod extension;
 
+pub use self::certificate_event::{CertificateEvent, CertificateFiles};
 #[cfg(feature = "telemetry")]
 pub use self::metrics::XdsMetrics;
-pub use self::certificate_event::{CertificateEvent, CertificateFiles};
 pub use self::observer::XdsObserver;
 pub use self::options::Xds;
 pub use self::pool::{ClientDump, XdsPool};

@@ -10,6 +10,7 @@ use super::error::TlsError;
 use super::name::Names;
 use super::options::Tls;
 use super::sessions::Sessions;
+use crate::change::first_change;
 use crate::connector::{Connected, Connector};
 use crate::progress::{ConnectProgress, ConnectStep};
 
@@ -95,6 +96,6 @@ impl Connector for TlsConnector {
     }
 
     fn changed(&self) -> Option<BoxFuture<()>> {
-        self.inner.changed()
+        first_change(self.inner.changed(), self.sessions.changed())
     }
 }

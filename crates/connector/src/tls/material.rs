@@ -68,7 +68,7 @@ struct Watched<T> {
 }
 
 /// The contents of files, in the order of their sources.
-type Contents = Vec<Vec<u8>>;
+pub(super) type Contents = Vec<Vec<u8>>;
 
 impl<T> Watched<T> {
     fn new(
@@ -132,7 +132,7 @@ impl<T: Debug> Debug for Watched<T> {
     }
 }
 
-fn read_all(sources: &[&PemSource]) -> Result<Contents, String> {
+pub(super) fn read_all(sources: &[&PemSource]) -> Result<Contents, String> {
     let contents = sources.iter().map(|source| source.read());
     contents
         .collect::<Result<_, _>>()
@@ -205,7 +205,7 @@ impl Material {
     }
 }
 
-fn root_sources(options: &Tls) -> Vec<&PemSource> {
+pub(super) fn root_sources(options: &Tls) -> Vec<&PemSource> {
     let sources = options.roots.iter();
     sources
         .filter_map(|source| match source {
@@ -236,7 +236,7 @@ fn load_identity(
     }
 }
 
-fn prepare(
+pub(super) fn prepare(
     options: &Tls,
     provider: &Arc<CryptoProvider>,
     clock: &Arc<dyn TimeProvider>,

@@ -8,6 +8,7 @@ use rustls::ClientConfig;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::CertificateDer;
 
+use super::certificate_source::CertificateSource;
 use super::identity::{ClientIdentity, IdentityPem, IdentitySource};
 use super::name_check::NameCheck;
 use super::root_certificates::RootCertificates;
@@ -45,6 +46,7 @@ pub struct Tls {
     pub(super) roots: Vec<RootSource>,
     pub(super) root_choice: Option<Arc<dyn RootChoice>>,
     pub(super) identity: Option<IdentitySource>,
+    pub(super) source: Option<Arc<dyn CertificateSource>>,
     pub(super) server_name: Option<String>,
     pub(super) trusts_address_names: bool,
     pub(super) name_check: Option<Arc<dyn NameCheck>>,
@@ -165,6 +167,13 @@ impl Tls {
         self
     }
 
+    /// Asks `source` for the certificates of each handshake: the client's, and the roots in place of the ones
+    /// here. Before the first handshake it is not asked, so that a channel can be built without certificates.
+    pub fn with_certificate_source(mut self, source: impl CertificateSource + 'static) -> Self {
+        self.source = Some(Arc::new(source));
+        self
+    }
+
     /// Checks the server's certificate for this name, an IP address or a DNS name without a port,
     /// in place of the host in the channel's authority. A channel without an authority of its own
     /// also sends the name as `:authority`.
@@ -230,6 +239,7 @@ impl fmt::Debug for Tls {
             .field("roots", &self.roots)
             .field("root_choice", &self.root_choice)
             .field("identity", &self.identity)
+            .field("source", &self.source)
             .field("server_name", &self.server_name)
             .field("trusts_address_names", &self.trusts_address_names)
             .field("name_check", &self.name_check)

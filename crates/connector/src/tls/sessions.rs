@@ -7,13 +7,14 @@ use std::time::SystemTime;
 use rustls::pki_types::{ServerName, UnixTime};
 use rustls::time_provider::TimeProvider;
 use rustls::{ClientConnection, HandshakeKind, ProtocolVersion};
-use trunkline_runtime::{Lock, Runtime, Stream};
+use trunkline_runtime::{BoxFuture, Lock, Runtime, Stream};
 
 use super::error::{TlsError, TlsErrorKind};
 use super::explain::{no_alpn, unix_time};
 use super::material::{ALPN_H2, Described, Material, Prepared};
 use super::name::CertifiedNames;
 use super::options::Tls;
+use super::sourced::Sourced;
 use super::stream::TlsStream;
 use crate::connector::Connected;
 use crate::info::{ConnectionInfo, SecurityLevel, TlsInfo};
@@ -23,6 +24,8 @@ use crate::info::{ConnectionInfo, SecurityLevel, TlsInfo};
 pub(super) enum Sessions {
     /// From certificates, whose files may change.
     Material(Box<Lock<Material>>),
+    /// From certificates that a source replaces.
+    Sourced(Box<Lock<Sourced>>),
     /// The user's own configuration.
     Fixed(Prepared),
 }
@@ -30,13 +33,25 @@ pub(super) enum Sessions {
 impl Sessions {
     /// Loads the certificates.
     pub(super) fn load(tls: &Tls, runtime: Arc<dyn Runtime>) -> Result<Self, TlsError> {
-        match &tls.config {
-            Some(config) => fixed(tls, config).map(Self::Fixed),
-            None => {
-                let material = Material::load(tls.clone(), Arc::new(Clock(runtime)))?;
-                Ok(Self::Material(Box::new(Lock::new(material))))
-            }
+        if let Some(config) = &tls.config {
+            return fixed(tls, config).map(Self::Fixed);
         }
+        let clock = Arc::new(Clock(runtime));
+        if let Some(source) = &tls.source {
+            let sourced = Sourced::new(tls.clone(), Arc::clone(source), clock)?;
+            return Ok(Self::Sourced(Box::new(Lock::new(sourced))));
+        }
+        let material = Material::load(tls.clone(), clock)?;
+        Ok(Self::Material(Box::new(Lock::new(material))))
+    }
+
+    /// Returns a future that ends when the certificates change; `None` if that is not known.
+    pub(super) fn changed(&self) -> Option<BoxFuture<()>> {
+        let Self::Sourced(sourced) = self else {
+            return None;
+        };
+        let source = Arc::clone(sourced.lock().source());
+        source.changed()
     }
 
     /// Does a handshake over `stream` with a server whose certificate must be for this name. First
@@ -48,6 +63,7 @@ impl Sessions {
     ) -> Result<Connected, TlsError> {
         let prepared = match self {
             Self::Material(material) => material.lock().prepare(),
+            Self::Sourced(sourced) => sourced.lock().prepare()?,
             Self::Fixed(prepared) => prepared.clone(),
         };
         let session = ClientConnection::new(prepared.config, server_name.clone());
@@ -98,7 +114,8 @@ impl Sessions {
 
 /// Returns the configuration that the user gave, with HTTP/2 in its ALPN.
 fn fixed(tls: &Tls, config: &Arc<rustls::ClientConfig>) -> Result<Prepared, TlsError> {
-    let has_others = tls.identity.is_some() || tls.provider.is_some() || tls.name_check.is_some();
+    let has_source = tls.identity.is_some() || tls.source.is_some();
+    let has_others = has_source || tls.provider.is_some() || tls.name_check.is_some();
     if !tls.roots.is_empty() || tls.root_choice.is_some() || has_others {
         return Err(TlsError::new(
             TlsErrorKind::Config,

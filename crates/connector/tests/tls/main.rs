@@ -4,6 +4,7 @@ mod folder;
 mod support;
 
 mod authorities;
+mod certificate_sources;
 mod certificates;
 mod identities;
 mod name_checks;

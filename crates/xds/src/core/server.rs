@@ -44,7 +44,7 @@ pub enum ServerCredentials {
     Tls(TlsFiles),
 }
 
-/// The files of TLS credentials. All are read again when they change.
+/// The files of TLS credentials. They are read again at an interval.
 ///
 /// Source: [gRFC A65](https://github.com/grpc/proposal/blob/master/A65-xds-mtls-creds-in-bootstrap.md).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::future::poll_fn;
 use std::sync::Arc;
 
 use trunkline_endpoint::Address;
@@ -110,7 +109,9 @@ impl ClusterSecurity {
             let mut state = self.state.lock();
             let replaced = std::mem::take(&mut state.replaced);
             for signal in replaced.waiting() {
-                providers.values().for_each(|provider| provider.signal(&signal));
+                providers
+                    .values()
+                    .for_each(|provider| provider.signal(&signal));
             }
             let new = State {
                 config: Some(Arc::clone(config)),
@@ -145,7 +146,7 @@ impl ClusterSecurity {
             provider.signal(&signal);
         }
         state.replaced.add(&signal);
-        Box::pin(poll_fn(move |cx| signal.poll(cx)))
+        Replaced::given(signal)
     }
 
     /// Returns how a connection to an address of a cluster is secured now.

@@ -9,12 +9,18 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use trunkline_channel::{BearerToken, Channel};
+#[cfg(feature = "tls")]
+use trunkline_connector::tls::Tls;
 use trunkline_lb::ConnectivityState;
 use trunkline_resolver::ResolverRegistry;
 use trunkline_runtime::{Runtime, TcpOptions};
 use trunkline_target::{Schemes, Target};
 use trunkline_transport::KeepaliveOptions;
 
+#[cfg(feature = "tls")]
+use super::certificates::ProviderPool;
+#[cfg(feature = "tls")]
+use super::server_certificates::ServerCertificates;
 use super::server_error::ServerError;
 use super::stream::{Stream, StreamEvent};
 use crate::core::ads::StreamId;
@@ -48,6 +54,9 @@ pub(super) struct LinkOptions {
     pub(super) resolvers: ResolverRegistry,
     /// The longest message of a server that is accepted, in bytes.
     pub(super) message_limit: usize,
+    /// The certificates of connections to servers.
+    #[cfg(feature = "tls")]
+    pub(super) providers: ProviderPool,
 }
 
 /// The channel to one server, with its streams.
@@ -176,7 +185,7 @@ pub(super) fn connect(
     let secured = match &server.credentials {
         ServerCredentials::Insecure => builder.plaintext(),
         #[cfg(feature = "tls")]
-        ServerCredentials::Tls(files) => builder.tls(tls(files)),
+        ServerCredentials::Tls(_) => builder.tls(tls(server, options)),
         #[cfg(not(feature = "tls"))]
         ServerCredentials::Tls(_) => return Err(ServerError::NoTls),
     };
@@ -190,17 +199,13 @@ fn needs_dns(uri: &str, resolvers: &ResolverRegistry) -> bool {
     target.is_ok_and(|target| target.scheme() == DNS)
 }
 
-/// Returns the TLS options for the files of a bootstrap.
+/// Returns the TLS options for a server.
 #[cfg(feature = "tls")]
-fn tls(files: &crate::core::TlsFiles) -> trunkline_connector::tls::Tls {
-    let mut tls = trunkline_connector::tls::Tls::new();
-    if let Some(file) = &files.ca_certificate_file {
-        tls = tls.with_ca_file(file);
+fn tls(server: &ServerConfig, options: &LinkOptions) -> Tls {
+    match ServerCertificates::of(server, &options.providers, &options.runtime) {
+        Some(certificates) => Tls::new().with_certificate_source(certificates),
+        None => Tls::new(),
     }
-    if let Some(identity) = &files.identity {
-        tls = tls.with_identity_files(&identity.certificate_file, &identity.private_key_file);
-    }
-    tls
 }
 
 impl fmt::Debug for Link {
@@ -233,6 +238,8 @@ mod tests {
             runtime: sim.runtime(),
             resolvers,
             message_limit: 4096,
+            #[cfg(feature = "tls")]
+            providers: ProviderPool::default(),
         };
         for (uri, expected) in [
             ("plane.test:18000", Some(dns)),

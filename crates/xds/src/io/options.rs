@@ -209,6 +209,8 @@ impl Xds {
             runtime: Arc::clone(runtime),
             resolvers: self.resolvers.clone(),
             message_limit: self.message_limit,
+            #[cfg(feature = "tls")]
+            providers: self.pool.providers().clone(),
         };
         self.pool
             .client(target.as_str(), bootstrap, &links, decoder)

@@ -49,8 +49,9 @@ pub struct ClientDump {
     pub node: Node,
     /// Its servers and resources.
     pub ads: AdsDump,
-    /// The certificate providers that clusters of its channels use, in the order of their names. Empty
-    /// without [`Xds::with_xds_credentials`](crate::Xds), and while the channels are idle.
+    /// The certificate providers that clusters of its channels use, in the order of their names; none
+    /// without [`Xds::with_xds_credentials`](crate::Xds), and while the channels are idle. Then the files of
+    /// `channel_creds` of its servers, whose instance is `channel_creds of` with the server's URI.
     pub certificate_providers: Vec<CertificateProviderDump>,
 }
 
@@ -102,7 +103,8 @@ impl XdsPool {
     fn certificate_providers(&self, client: &Client) -> Vec<CertificateProviderDump> {
         let shared = client.shared();
         let runtime = &shared.links.runtime;
-        self.providers.dump(&shared.bootstrap, runtime)
+        let providers = super::server_certificates::providers_of(&shared.bootstrap);
+        self.providers.dump(&providers, runtime)
     }
 
     #[cfg(not(feature = "tls"))]

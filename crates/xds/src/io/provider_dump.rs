@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-/// The state of a certificate provider that clusters use: an instance of `certificate_providers` in the
-/// bootstrap.
+/// The state of a certificate provider: an instance of `certificate_providers` in the bootstrap that clusters
+/// use, or the files of a server's `channel_creds`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CertificateProviderDump {

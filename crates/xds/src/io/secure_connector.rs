@@ -2,13 +2,11 @@
 
 use std::error::Error;
 use std::fmt;
-use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
-use std::task::Poll;
 
 use trunkline_connector::tls::{ClientIdentity, NameCheck, Tls, TlsConnector, TlsError};
-use trunkline_connector::{ConnectProgress, Connected, Connector};
+use trunkline_connector::{ConnectProgress, Connected, Connector, first_change};
 use trunkline_endpoint::Address;
 use trunkline_runtime::{BoxFuture, Lock, Runtime};
 
@@ -64,15 +62,7 @@ impl Connector for SecureConnector {
     }
 
     fn changed(&self) -> Option<BoxFuture<()>> {
-        let mut changes = vec![self.security.replaced()];
-        changes.extend(self.fallback.changed());
-        Some(Box::pin(poll_fn(move |cx| {
-            let is_ready = |change: &mut BoxFuture<()>| change.as_mut().poll(cx).is_ready();
-            match changes.iter_mut().any(is_ready) {
-                true => Poll::Ready(()),
-                false => Poll::Pending,
-            }
-        })))
+        first_change(Some(self.security.replaced()), self.fallback.changed())
     }
 }
 

@@ -152,3 +152,71 @@ fn xds_1_4_no_token_in_plaintext() {
     assert!(mesh.sim.elapsed() < Duration::from_secs(1));
     assert_eq!(mesh.plane.streams(), 0);
 }
+
+/// 1.4: files that are not there when the channel is built: the reason is in the error, and they are used
+/// within a second after they come, as the end of a back-off.
+#[test]
+fn xds_1_4_files_that_come_late() {
+    let mesh = Mesh::with_backends(64, [1]);
+    let (folder, authority) = (Folder::new("xds-late-ca"), Authority::new("a root"));
+    start_plane_front(&mesh, &authority);
+    let channel = mesh
+        .builder_of(
+            "xds:///orders",
+            Bootstrap::new(front(&folder.path("ca.pem"))),
+        )
+        .build();
+    let channel = channel.expect("a channel");
+    mesh.sim.run(async {
+        let status = call(&channel, "/a.B/C").await.expect_err("no roots");
+        let expected = format!(
+            "channel_creds cannot be used: {} cannot be read: ",
+            folder.path("ca.pem").display()
+        );
+        assert!(status.message().contains(&expected), "{status}");
+        // The back-off is near two minutes then.
+        mesh.sleep(Duration::from_secs(1000)).await;
+        folder.write("ca.pem", authority.pem());
+        mesh.sleep(Duration::from_secs(2)).await;
+        assert_eq!(call(&channel, "/a.B/C").await, Ok(backend(1)));
+    });
+}
+
+/// 1.4: files are read at their interval, and not for each attempt; the dump has their state.
+#[test]
+fn xds_1_4_files_are_read_at_the_interval() {
+    let mesh = Mesh::with_backends(65, [1]);
+    let (folder, authority) = (Folder::new("xds-ca-interval"), Authority::new("a root"));
+    start_plane_front(&mesh, &authority);
+    let ca = folder.write("ca.pem", Authority::new("a root").pem());
+    let interval = Duration::from_secs(300);
+    let files = TlsFiles::default()
+        .with_ca_certificate_file(&ca)
+        .with_refresh_interval(interval);
+    let server = ServerConfig::tls(format!("ipv4:{FRONT}"), files);
+    let channel = mesh
+        .builder_of("xds:///orders", Bootstrap::new(server))
+        .build();
+    let channel = channel.expect("a channel");
+    let provider = || mesh.pool.dump()[0].certificate_providers[0].clone();
+    mesh.sim.run(async {
+        let failed = "listener \"orders\" cannot be had: ";
+        let status = call(&channel, "/a.B/C").await.expect_err("an unknown root");
+        assert!(status.message().starts_with(failed), "{status}");
+        assert_eq!(
+            *provider().instance,
+            *format!("channel_creds of ipv4:{FRONT}")
+        );
+        folder.write("ca.pem", authority.pem());
+        mesh.sleep(interval - Duration::from_secs(10)).await;
+        let status = call(&channel, "/a.B/C").await.expect_err("roots of before");
+        assert!(status.message().starts_with(failed), "{status}");
+        mesh.sleep(Duration::from_secs(12)).await;
+        assert_eq!(call(&channel, "/a.B/C").await, Ok(backend(1)));
+
+        std::fs::remove_file(&ca).expect("removed");
+        mesh.sleep(interval).await;
+        let roots = provider().roots.expect("roots");
+        assert!(roots.is_loaded && roots.problem.is_some(), "{roots:?}");
+    });
+}

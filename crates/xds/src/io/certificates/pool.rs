@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 use trunkline_runtime::{Lock, Runtime};
 
 use super::provider::Provider;
-use crate::core::{Bootstrap, CertificateProvider};
+use crate::core::CertificateProvider;
 use crate::io::observer::XdsObserver;
 use crate::io::provider_dump::CertificateProviderDump;
 
@@ -64,10 +64,10 @@ impl ProviderPool {
         }
     }
 
-    /// Returns the state of those that a client with this bootstrap uses, in the order of their names.
+    /// Returns the state of those of these providers that are in use, in their order.
     pub(in crate::io) fn dump(
         &self,
-        bootstrap: &Bootstrap,
+        providers: &[(Arc<str>, CertificateProvider)],
         runtime: &Arc<dyn Runtime>,
     ) -> Vec<CertificateProviderDump> {
         // References are dropped without the lock: the last one ends a provider.
@@ -75,16 +75,12 @@ impl ProviderPool {
             let providers = self.providers.lock();
             providers.iter().filter_map(Weak::upgrade).collect()
         };
-        let of = |(instance, provider): (&Arc<str>, &CertificateProvider)| {
+        let of = |(instance, provider): &(Arc<str>, CertificateProvider)| {
             let mut in_use = in_use.iter();
             let found = in_use.find(|known| known.is_for(instance, provider, runtime));
             found.map(|found| found.dump())
         };
-        bootstrap
-            .certificate_providers
-            .iter()
-            .filter_map(of)
-            .collect()
+        providers.iter().filter_map(of).collect()
     }
 }
 

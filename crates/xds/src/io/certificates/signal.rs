@@ -1,9 +1,10 @@
 //! How connections are notified of new certificates.
 
+use std::future::poll_fn;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
 
-use trunkline_runtime::Lock;
+use trunkline_runtime::{BoxFuture, Lock};
 
 /// A signal for one task, which is given once: certificates were replaced.
 #[derive(Debug, Default)]
@@ -16,14 +17,18 @@ struct State {
 }
 
 impl Replaced {
-    /// Ready once the signal is given.
-    pub(in crate::io) fn poll(&self, cx: &Context<'_>) -> Poll<()> {
+    fn poll(&self, cx: &Context<'_>) -> Poll<()> {
         let mut state = self.0.lock();
         if state.is_given {
             return Poll::Ready(());
         }
         state.waiting = Some(cx.waker().clone());
         Poll::Pending
+    }
+
+    /// Returns a future that ends once the signal is given.
+    pub(in crate::io) fn given(signal: Arc<Self>) -> BoxFuture<()> {
+        Box::pin(poll_fn(move |cx| signal.poll(cx)))
     }
 
     fn give(&self) {
@@ -46,7 +51,11 @@ impl Signals {
     /// Adds a signal. One that is there already is not added again.
     pub(in crate::io) fn add(&mut self, signal: &Arc<Replaced>) {
         self.0.retain(|known| known.strong_count() > 0);
-        if !self.0.iter().any(|known| known.as_ptr() == Arc::as_ptr(signal)) {
+        if !self
+            .0
+            .iter()
+            .any(|known| known.as_ptr() == Arc::as_ptr(signal))
+        {
             self.0.push(Arc::downgrade(signal));
         }
     }
