@@ -54,7 +54,8 @@ pub(crate) fn build(
         .proxy(args.proxy.setting()?)
         .runtime(runtime)
         .dns(dns)
-        .with(files.xds);
+        // Clusters without TLS have the security of the command line.
+        .with(files.xds.with_xds_credentials());
     builder = attempts::configure(builder, attempts, args.lb.as_deref());
     builder = health_check::configure(builder, args)?;
     if let Some(config) = &args.service_config {

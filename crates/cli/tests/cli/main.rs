@@ -11,6 +11,7 @@ mod life;
 mod limits;
 mod metadata;
 mod outside_texts;
+mod plane;
 mod proxy;
 mod raw_peer;
 mod resolve;
@@ -18,6 +19,7 @@ mod target;
 mod tls;
 mod watch;
 mod xds;
+mod xds_security;
 
 /// Serves as a backend when another test starts this binary as one; otherwise does nothing.
 #[test]
