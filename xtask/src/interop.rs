@@ -137,13 +137,14 @@ pub(crate) fn run(context: &Context, command: &[String]) -> Result<(), Failure> 
 }
 
 /// The parts of the tests that need none of these servers.
-pub(crate) const ALONE: [&str; 12] = [
+pub(crate) const ALONE: [&str; 13] = [
     "suite",
     "rotation",
     "ejection",
     "weights",
     "traces",
     "channelz",
+    "csds",
     "xds",
     "xds-steps",
     "xds-mesh",

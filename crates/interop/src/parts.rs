@@ -19,7 +19,7 @@ const WITH_OTHERS: [(&str, Part); 5] = [
 /// A part that starts its servers itself.
 type OwnPart = fn(&[NamedRuntime; 3]) -> Result<(), Wrong>;
 
-const WITH_OUR_OWN: [(&str, OwnPart); 13] = [
+const WITH_OUR_OWN: [(&str, OwnPart); 14] = [
     ("steady", steady::check),
     ("keepalive", keepalive::check),
     ("rotation", suite::rotation::check),
@@ -28,6 +28,7 @@ const WITH_OUR_OWN: [(&str, OwnPart); 13] = [
     ("traces", suite::traces::check),
     ("weights", suite::weights::check),
     ("channelz", suite::channelz::check),
+    ("csds", suite::xds::csds::check),
     ("xds-steps", suite::xds::beside::check),
     ("xds-mesh", suite::xds::mesh::check),
     ("xds-churn", suite::xds::churn::check),

@@ -25,6 +25,10 @@ mod stub;
 mod cases;
 mod edge;
 
+// Foreign clients of what this program shows of itself.
+mod admin_server;
+mod reader;
+
 // The results.
 mod column;
 mod mutual;
@@ -33,7 +37,7 @@ mod table;
 // The document with the table.
 mod document;
 
-// What the suite lacks: a foreign client of channelz, servers that come and go, one that fails, some that
+// What the suite lacks: foreign clients of channelz and CSDS, servers that come and go, one that fails, some that
 // report their load, some that trace, and a control plane.
 pub(crate) mod channelz;
 pub(crate) mod ejection;

@@ -7,7 +7,7 @@ use crate::interop::{self, Options};
 
 pub(super) const COMMAND: Command = Command {
     name: "interop",
-    about: "test against DNS and gRPC servers of other projects: [-v] [-- COMMAND..] runs COMMAND instead; suite [--soak SECONDS] [--write], rotation [--soak SECONDS], ejection, weights, traces, channelz or xds [--soak SECONDS] runs only that part",
+    about: "test against DNS and gRPC servers of other projects: [-v] [-- COMMAND..] runs COMMAND instead; suite [--soak SECONDS] [--write], rotation [--soak SECONDS], ejection, weights, traces, channelz, csds or xds [--soak SECONDS] runs only that part",
     run,
 };
 

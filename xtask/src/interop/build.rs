@@ -49,6 +49,11 @@ pub(super) fn channelz(context: &Context) -> Result<Built, Failure> {
     python(context, "channelz", "channelz.py")
 }
 
+/// Prepares the client of CSDS: a Python script, and an environment with the stubs of xDS.
+pub(super) fn csds(context: &Context) -> Result<Built, Failure> {
+    python(context, "csds", "csds.py")
+}
+
 /// Builds the control plane that serves a file.
 pub(crate) fn xds_demo(context: &Context) -> Result<Built, Failure> {
     go(context, "xds-demo")

@@ -4,7 +4,7 @@
 //!
 //! | variable | value |
 //! |---|---|
-//! | `TRUNKLINE_INTEROP_SUITE` | one JSON object. A key is the name of a server, or `channelz` for the channelz client, `xds` for the control plane, grpc-go's client of it and its backends, or `xds-java` for grpc-java's client. Its value is `{"command":[..]}`, or `{"missing":".."}` with the reason why it cannot be built here |
+//! | `TRUNKLINE_INTEROP_SUITE` | one JSON object. A key is the name of a server, or `channelz` and `csds` for the clients of these services, `xds` for the control plane, grpc-go's client of it and its backends, or `xds-java` for grpc-java's client. Its value is `{"command":[..]}`, or `{"missing":".."}` with the reason why it cannot be built here |
 //! | `TRUNKLINE_INTEROP_SOAK_SECS` | seconds of each soak, of the rotation, and of the churn of xDS; unset for short ones |
 //! | `TRUNKLINE_INTEROP_DOCUMENT` | file with the table of the suite |
 //! | `TRUNKLINE_INTEROP_WRITE_DOCUMENT` | set if the table is to be written there |
@@ -41,6 +41,7 @@ pub(super) fn with_environment(
         "c-core": command(build::c_core_suite(context)?),
         "grpc-java": command(build::grpc_java_suite(context)?),
         "channelz": command(build::channelz(context)?),
+        "csds": command(build::csds(context)?),
         "xds": command(build::xds(context)?),
         "xds-java": command(build::xds_java(context)?),
     });

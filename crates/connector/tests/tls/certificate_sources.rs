@@ -91,11 +91,11 @@ fn options_that_exclude_a_source() {
     let sim = Sim::new(3);
     let (folder, authority) = (Folder::new("source-options"), Authority::new("Test Root"));
     let own = authority.issue(&["client.test"]);
-    let ca = folder.write("ca.pem", &authority.pem());
+    folder.write("ca.pem", &authority.pem());
     let source = || Tls::new().with_certificate_source(Given::nothing());
     for tls in [
         source().with_identity_pem(own.chain_pem(), own.key_pem()),
-        source().with_ca_file(ca),
+        source().with_ca_file(folder.path("ca.pem")),
     ] {
         let error = connector(&sim, &tls, NAME).expect_err("a conflict");
         assert_eq!(error.kind(), TlsErrorKind::Config, "{error}");

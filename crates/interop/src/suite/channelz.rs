@@ -3,23 +3,18 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::process::{Command, Stdio};
 
-use hyper::server::conn::http2;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
-use tokio::runtime::{Builder, Runtime};
 use trunkline::Tls;
-use trunkline::tower_service::Service;
 use trunkline_channelz::Channelz;
 use trunkline_testkit::backend::{Backend, Options, Program};
 
+use super::admin_server::AdminServer;
 use super::cases::MAX_STREAMS;
 use super::certificates::Certificates;
 use super::foreign::command;
 use super::proto::SimpleRequest;
+use super::reader::Reader;
 use super::stub::{Place, Stub};
 use super::tonic_server::TonicServer;
 use crate::clients::{Client, NamedRuntime};
@@ -54,17 +49,20 @@ pub(crate) fn check(runtimes: &[NamedRuntime; 3]) -> Result<(), Wrong> {
         }
     };
     let channelz = Channelz::new();
-    let admin = AdminServer::start(&channelz)?;
+    let admin = AdminServer::start(channelz.service())?;
     let reader = Reader {
+        name: "channelz",
         command,
         address: admin.address,
     };
+    let page = PAGE.to_string();
+    let read = || reader.read(&["--page-size", &page]);
     let start = |name| Backend::start(&Program::ThisProgram, &Options::new(name));
     let mut backends = [start("a")?, start("b")?];
     let program = Channels::start(&channelz, runtimes, &backends)?;
 
     more(&program.loaded, CALLS)?;
-    let during = reader.read()?;
+    let during = read()?;
     program.check_during(&during)?;
     more(&program.loaded, CALLS)?;
     for traffic in &program.loaded {
@@ -76,44 +74,19 @@ pub(crate) fn check(runtimes: &[NamedRuntime; 3]) -> Result<(), Wrong> {
     let mut found = Value::Null;
     // The numbers of a connection follow its calls by a moment.
     let compared = until("channelz shows what the clients counted", || {
-        found = program.comparable(reader.read()?);
+        found = program.comparable(read()?);
         Ok(found == expected)
     });
     compared.map_err(|wrong| format!("{wrong}\nexpected {expected}\nfound    {found}"))?;
     let calls = program.compare_with_servers(&mut backends, &expected)?;
     drop(program);
     until("channels that ended disappear", || {
-        Ok(reader.read()?["channels"] == json!([]))
+        Ok(read()?["channels"] == json!([]))
     })?;
     println!(
         "the stubs of grpcio-channelz read 7 channels in pages of {PAGE}, over plaintext and TLS, with their subchannels and sockets: {calls} calls, as the clients and the servers counted them; none is left when they have ended"
     );
     Ok(())
-}
-
-/// The channelz client in its own process.
-struct Reader {
-    command: Vec<String>,
-    address: SocketAddr,
-}
-
-impl Reader {
-    /// Reads all channels.
-    fn read(&self) -> Result<Value, Wrong> {
-        let (program, words) = self.command.split_first().ok_or("an empty command")?;
-        let output = Command::new(program)
-            .args(words)
-            .args(["--address", &self.address.to_string()])
-            .args(["--page-size", &PAGE.to_string()])
-            .stdin(Stdio::null())
-            .output()
-            .map_err(|error| format!("cannot start the channelz client: {error}"))?;
-        if !output.status.success() {
-            let text = String::from_utf8_lossy(&output.stderr);
-            return Err(format!("the channelz client ended with {}: {text}", output.status).into());
-        }
-        Ok(serde_json::from_slice(&output.stdout)?)
-    }
 }
 
 /// The channels of this program, in the order in which they were built.
@@ -336,47 +309,5 @@ impl Channels {
 fn remove(value: &mut Value, key: &str) {
     if let Some(object) = value.as_object_mut() {
         object.remove(key);
-    }
-}
-
-/// The server of this program with its channelz service. Dropping it ends it.
-struct AdminServer {
-    address: SocketAddr,
-    runtime: Option<Runtime>,
-}
-
-impl AdminServer {
-    fn start(channelz: &Channelz) -> Result<Self, Wrong> {
-        let runtime = Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()?;
-        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0"))?;
-        let address = listener.local_addr()?;
-        runtime.spawn(serve(listener, channelz.clone()));
-        Ok(Self {
-            address,
-            runtime: Some(runtime),
-        })
-    }
-}
-
-impl Drop for AdminServer {
-    fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
-            // Does not wait for the connections.
-            runtime.shutdown_background();
-        }
-    }
-}
-
-/// Serves connections until the listener fails.
-async fn serve(listener: TcpListener, channelz: Channelz) {
-    while let Ok((stream, _)) = listener.accept().await {
-        let service = channelz.service();
-        let answer = service_fn(move |request| service.clone().call(request));
-        let server = http2::Builder::new(TokioExecutor::new());
-        // The client may end the connection in any way.
-        tokio::spawn(server.serve_connection(TokioIo::new(stream), answer));
     }
 }

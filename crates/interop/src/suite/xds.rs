@@ -18,6 +18,7 @@ mod steps;
 // The parts.
 pub(crate) mod beside;
 pub(crate) mod churn;
+pub(crate) mod csds;
 pub(crate) mod mesh;
 pub(crate) mod partition;
 pub(crate) mod soak;

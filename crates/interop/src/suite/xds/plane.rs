@@ -171,6 +171,11 @@ impl Plane {
             .ask(command, event)
     }
 
+    /// Returns the version of a type, by its last part.
+    pub(super) fn version(&self, kind: &str) -> &str {
+        self.versions.get(kind).map_or("", String::as_str)
+    }
+
     /// Waits until a client has accepted everything of the types that it is subscribed to.
     pub(super) fn settle(&mut self, node: &str) -> Result<(), Wrong> {
         let mut last = Seen::default();
