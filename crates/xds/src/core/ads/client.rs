@@ -1,42 +1,33 @@
 //! One client: its watches, and the servers that it asks.
 
+mod inspection;
+mod responses;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
 use trunkline_status::Status;
 use trunkline_xds_proto::envoy::config::core::v3::Node;
-use trunkline_xds_proto::envoy::service::discovery::v3::DiscoveryResponse;
 
-use super::authorities::{Authorities, Names};
+use super::authorities::Authorities;
 use super::counts::ReportedCounts;
 use super::decoder::ResourceDecoder;
-use super::dump::{AdsDump, ServerDump};
 use super::entry::Origin;
 use super::event::AdsEvent;
 use super::ids::{DeliveryId, LinkId, StreamId, WatchId};
-use super::intake::take_in;
-use super::link::Link;
 use super::links::Links;
 use super::nack::cut;
 use super::outbox::Outbox;
 use super::output::{AdsOutput, Update};
-use super::progress::ServerProgress;
 use super::state::ResourceState;
 use crate::core::bootstrap::Bootstrap;
-use crate::core::names::{AuthorityName, ResourceName};
+use crate::core::names::ResourceName;
 use crate::core::resource_error::ResourceErrorKind;
 use crate::core::resource_type::ResourceType;
-use crate::core::server::ServerConfig;
-
-/// The most bytes of a version or a nonce. Both are kept, and sent back.
-const LONGEST_VERSION: usize = 16 * 1024;
 
 /// The most bytes of a text about a failed server.
 const LONGEST_FAILURE: usize = 1024;
-
-/// The most bytes of a type URL in an event.
-const LONGEST_TYPE_URL: usize = 200;
 
 /// A client of control planes, without any I/O: it asks servers for the resources that are watched,
 /// keeps them, and passes on to watchers what changes.
@@ -177,35 +168,6 @@ impl AdsClient {
         }
     }
 
-    /// Handles a message of a stream.
-    pub fn handle_message(&mut self, stream: StreamId, response: DiscoveryResponse, now: Instant) {
-        let Some(link) = self.links.of_stream(stream) else {
-            return;
-        };
-        link.handle_message(now);
-        if response.version_info.len().max(response.nonce.len()) > LONGEST_VERSION {
-            let text: Arc<str> =
-                format!("it sent a version or a nonce of more than {LONGEST_VERSION} bytes").into();
-            self.outbox.push(AdsOutput::EndStream { stream });
-            if link.handle_stream_failed(&text, now) {
-                let server = Arc::clone(&link.server);
-                self.outbox.report(AdsEvent::Failed { server, text });
-            }
-            return;
-        }
-        if link.handle_response() {
-            self.outbox.report(AdsEvent::Connected {
-                server: Arc::clone(&link.server),
-            });
-        }
-        let reached =
-            self.authorities
-                .handle_response(stream.link, &mut self.links, &mut self.outbox);
-        let touched = self.take_response(stream, response, now);
-        self.authorities
-            .deliver(touched, &reached, stream.link, &mut self.outbox);
-    }
-
     /// Handles the end of a stream, by the server or by the connection.
     pub fn handle_stream_ended(&mut self, stream: StreamId, status: &Status, now: Instant) {
         let Some(link) = self.links.of_stream(stream) else {
@@ -287,108 +249,6 @@ impl AdsClient {
             .iter()
             .filter_map(|link| link.next_timeout())
             .min()
-    }
-
-    /// Returns the server that sent a watched resource, as the watcher names it; `None` if there is no
-    /// such resource.
-    pub fn server_of(&mut self, kind: ResourceType, name: &str) -> Option<Arc<ServerConfig>> {
-        let name = ResourceName::parse(kind, name).ok()?;
-        let authority = self.authorities.get_mut(name.authority())?;
-        let entry = authority.entry(kind, name.as_str())?;
-        entry
-            .cached()
-            .map(|cached| Arc::clone(&cached.origin.server))
-    }
-
-    /// Returns the server that is asked for a resource, and how far it is with that; `None` if no server is
-    /// asked yet. The answer is of use for a watched resource that is not there.
-    #[must_use]
-    pub fn progress(
-        &self,
-        kind: ResourceType,
-        name: &str,
-    ) -> Option<(Arc<ServerConfig>, ServerProgress)> {
-        let name = ResourceName::parse(kind, name).ok()?;
-        let link = self.links.get(self.authorities.asked(&name)?)?;
-        Some((Arc::clone(&link.server), link.progress()))
-    }
-
-    /// Returns how far the server of a link is; `None` if there is no such link.
-    #[must_use]
-    pub fn progress_of(&self, link: LinkId) -> Option<ServerProgress> {
-        self.links.get(link).map(Link::progress)
-    }
-
-    /// Returns the state of the client.
-    #[must_use]
-    pub fn dump(&self) -> AdsDump {
-        let servers = self.links.iter().map(|link| ServerDump {
-            server: Arc::clone(&link.server),
-            failure: link.failure().cloned(),
-            is_held: self.outbox.holds(link.id),
-        });
-        AdsDump {
-            servers: servers.collect(),
-            authorities: self.authorities.dump(&self.links),
-        }
-    }
-
-    /// Returns the number of watched resources of each authority, type and state; the state is the label
-    /// of [`ResourceState::label`]: the gauge `grpc.xds_client.resources`.
-    #[must_use]
-    pub fn resource_counts(&self) -> BTreeMap<(AuthorityName, ResourceType, &'static str), u64> {
-        self.authorities.counts()
-    }
-
-    /// Adds an [event](AdsEvent::Resources) for each of these numbers that has changed since the last
-    /// call. Call it for observers, when [`poll_output`](Self::poll_output) has returned `None`.
-    pub fn report_resources(&mut self) {
-        let events = self.counts.report(|| self.authorities.counts());
-        for event in events {
-            self.outbox.report(event);
-        }
-    }
-
-    /// Applies a message that is a response to a request of its stream. Returns the resources
-    /// that it touched.
-    fn take_response(
-        &mut self,
-        stream: StreamId,
-        response: DiscoveryResponse,
-        now: Instant,
-    ) -> Option<(ResourceType, Names)> {
-        let link = self.links.get_mut(stream.link)?;
-        let kind = ResourceType::from_url(&response.type_url);
-        let Some(kind) = kind.filter(|kind| link.was_requested(*kind)) else {
-            self.outbox.report(AdsEvent::ResponseIgnored {
-                server: Arc::clone(&link.server),
-                type_url: cut(response.type_url, LONGEST_TYPE_URL),
-            });
-            return None;
-        };
-        if link.hurry_answer(kind) {
-            // The response before this one is answered by itself.
-            self.send(now);
-        }
-        let link = self.links.get_mut(stream.link)?;
-        self.counts.handle_change();
-        let outcome = take_in(
-            kind,
-            response,
-            link,
-            &mut self.authorities,
-            &*self.decoder,
-            now,
-        );
-        self.outbox.report(AdsEvent::Response {
-            server: Arc::clone(&link.server),
-            kind,
-            version: outcome.version,
-            valid: outcome.valid,
-            invalid: outcome.invalid,
-            nack: outcome.nack.map(Arc::from),
-        });
-        Some((kind, outcome.touched))
     }
 
     /// Returns the next action of the outbox that still matters.
