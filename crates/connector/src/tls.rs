@@ -63,4 +63,5 @@ pub use self::name_check::NameCheck;
 pub use self::options::{Tls, TlsVersion};
 pub use self::root_certificates::RootCertificates;
 pub use self::root_choice::RootChoice;
+pub use self::source::read_file;
 pub use self::time::CertificateTime;

@@ -65,8 +65,12 @@ impl fmt::Display for Unreadable {
     }
 }
 
-/// Reads a regular file. Anything else could block, such as a pipe.
-fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+/// Reads a regular file of at most 4 MiB, as all files of certificates are read here.
+///
+/// # Errors
+///
+/// When the file cannot be read, is longer, or is anything else, which could block, such as a pipe.
+pub fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     if !std::fs::metadata(path)?.is_file() {
         let text = "it is not a regular file";
         return Err(io::Error::new(io::ErrorKind::InvalidInput, text));

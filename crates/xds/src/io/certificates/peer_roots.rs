@@ -1,19 +1,15 @@
 //! What the certificates of servers must lead to.
 
 use std::error::Error;
-use std::fs::File;
-use std::io::{self, Read};
+use std::fmt::Display;
 use std::path::Path;
 use std::sync::Arc;
 
-use trunkline_connector::tls::{RootCertificates, RootChoice, Tls};
+use trunkline_connector::tls::{RootCertificates, RootChoice, Tls, read_file};
 
 use crate::core::WatchedFiles;
 use crate::core::san::SubjectAltName;
 use crate::core::spiffe::{SpiffeId, TrustBundles};
-
-/// The longest trust bundle map that is read, in bytes.
-const LONGEST_MAP: u64 = 4 << 20;
 
 /// The roots of a certificate provider.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,28 +47,15 @@ impl PeerRoots {
 
 fn read_map(path: &Path) -> Result<TrustDomains, String> {
     let file = path.display();
-    let json = read_text(path).map_err(|error| format!("{file} cannot be read: {error}"))?;
+    let unreadable = |error: &dyn Display| format!("{file} cannot be read: {error}");
+    let json = read_file(path).map_err(|error| unreadable(&error))?;
+    let json = String::from_utf8(json).map_err(|error| unreadable(&error.utf8_error()))?;
     let bundles = TrustBundles::parse(&json).map_err(|error| format!("{file}: {error}"))?;
     let loaded = bundles.try_map(|domain, roots| {
         let roots = RootCertificates::from_der(roots);
         roots.map_err(|error| format!("{file}: trust domain {domain:?}: {error}"))
     });
     loaded.map(|loaded| TrustDomains(Arc::new(loaded)))
-}
-
-/// Reads a regular file. Anything else could block, such as a pipe.
-fn read_text(path: &Path) -> io::Result<String> {
-    let invalid = |text| io::Error::new(io::ErrorKind::InvalidInput, text);
-    if !std::fs::metadata(path)?.is_file() {
-        return Err(invalid("it is not a regular file".to_owned()));
-    }
-    let mut text = String::new();
-    let file = File::open(path)?;
-    file.take(LONGEST_MAP + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > LONGEST_MAP {
-        return Err(invalid(format!("it is longer than {LONGEST_MAP} bytes")));
-    }
-    Ok(text)
 }
 
 impl RootChoice for TrustDomains {
