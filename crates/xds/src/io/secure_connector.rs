@@ -1,5 +1,8 @@
 //! TLS to backends, as their clusters ask for it.
 
+#[cfg(test)]
+mod tests;
+
 use std::error::Error;
 use std::fmt;
 use std::io;

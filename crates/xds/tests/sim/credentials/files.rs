@@ -12,7 +12,7 @@ use trunkline_sim::control_plane::resources;
 use trunkline_status::Status;
 use trunkline_testkit::certificates::Authority;
 use trunkline_xds::core::ads::AdsEvent;
-use trunkline_xds::{CertificateEvent, CertificateProviderDump, XdsObserver};
+use trunkline_xds::{CertificateEvent, CertificateProviderDump, XdsObserver, XdsPool};
 
 use super::secure_mesh::{INTERVAL, SecureMesh, mutual_tls, secure, validation};
 use crate::mesh::call;
@@ -162,6 +162,57 @@ fn xds_6_6_events_of_files() {
             "420 s: certificate provider \"files\": client certificate: new contents are in use",
         ]
     );
+}
+
+/// Asks the pool for its state from another thread, for each event of certificate files.
+#[derive(Debug, Default)]
+struct AsksPool {
+    pool: Mutex<Option<XdsPool>>,
+    answers: Mutex<Vec<usize>>,
+}
+
+/// An observer that a test keeps.
+#[derive(Clone, Debug, Default)]
+struct Shared(Arc<AsksPool>);
+
+impl XdsObserver for Shared {
+    fn observe(&self, _: &str, _: &AdsEvent, _: Instant) {}
+
+    fn observe_certificates(&self, _: &CertificateEvent, _: Instant) {
+        let pool = self.0.pool.lock().expect("no panic").clone();
+        let (done, answer) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let pool = pool.expect("a pool");
+            let _ = done.send(pool.dump()[0].certificate_providers.len());
+        });
+        // Without an answer, a lock of the pool is held.
+        let answer = answer.recv_timeout(SECOND * 10).expect("an answer");
+        self.0.answers.lock().expect("no panic").push(answer);
+    }
+}
+
+/// While files are read, no lock of the pool is held: other channels start and connect meanwhile. That is so for
+/// the first reading, and for later ones.
+#[test]
+fn xds_6_6_the_pool_is_free_while_files_are_read() {
+    let mut secure_mesh = SecureMesh::new(520);
+    let observer = Shared::default();
+    let pool = secure_mesh
+        .mesh
+        .pool
+        .clone()
+        .with_observer(observer.clone());
+    *observer.0.pool.lock().expect("no panic") = Some(pool.clone());
+    secure_mesh.mesh.pool = pool;
+    let channel = secure_mesh.channel();
+    secure_mesh.mesh.sim.run(async {
+        assert_eq!(call(&channel, "/a.B/C").await, Ok(secure()));
+        secure_mesh
+            .folder
+            .write("ca.pem", Authority::new("other root").pem());
+        secure_mesh.mesh.sleep(INTERVAL).await;
+    });
+    assert_eq!(*observer.0.answers.lock().expect("no panic"), [1, 1]);
 }
 
 /// New roots are for the connections that are made once the interval has passed. Those that exist stay.
