@@ -61,9 +61,12 @@ fn xds_4_8_server_of_the_authority() {
     }
 }
 
-/// The reports of waits: after how many seconds, whether there is a list, and what is awaited.
+/// After how long a wait was reported, whether there was a list, and what was awaited.
+type Report = (Duration, bool, Option<String>);
+
+/// The reports of waits.
 #[derive(Clone, Debug, Default)]
-struct Waits(Arc<Lock<Vec<(Duration, bool, Option<String>)>>>);
+struct Waits(Arc<Lock<Vec<Report>>>);
 
 impl Observer for Waits {
     fn observe(&self, event: &ChannelEvent, _: Instant) {
