@@ -29,6 +29,9 @@ const MOST_BUSY: usize = 64;
 /// others, and all other tasks: one that blocks would hold up async-io.
 const MOST_INLINE: usize = 16;
 
+/// The most reports for which a thread keeps memory from one batch to the next.
+const MOST_ROOM: usize = 1024;
+
 /// The reactor and the tasks of a process.
 ///
 /// They are *driven* while threads are in `block_on`. Of these threads, one is in the seat of the
@@ -210,11 +213,13 @@ fn count(done: usize) {
     BUSY.set(BUSY.get().saturating_add(done));
 }
 
-/// Wakes tasks. One whose waker panics does not keep the others from being woken.
+/// Wakes tasks. One whose waker panics does not keep the others from being woken. Frees most of the memory of
+/// a large batch, which would stay on this thread.
 fn wake_all(wakers: &mut Vec<Waker>) {
     for waker in wakers.drain(..) {
         let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
     }
+    wakers.shrink_to(MOST_ROOM);
 }
 
 /// Keeps a task for this thread, if it may run it itself. Otherwise returns it.

@@ -83,3 +83,14 @@ fn busy_tasks_do_not_keep_reports_waiting() {
     let polled: usize = polls.iter().map(|polls| polls.0.load(SeqCst)).sum();
     assert_eq!((woken.0.load(SeqCst), polled), (1, 2 * BATCH));
 }
+
+/// A thread does not keep the memory of its largest batch of reports. It keeps that of usual ones.
+#[test]
+fn memory_of_a_large_batch_is_freed() {
+    let mut wakers = vec![Waker::noop().clone(); 100 * MOST_ROOM];
+    wake_all(&mut wakers);
+    assert!(wakers.capacity() <= MOST_ROOM, "{}", wakers.capacity());
+    let mut wakers = vec![Waker::noop().clone(); 100];
+    wake_all(&mut wakers);
+    assert!(wakers.capacity() >= 100, "{}", wakers.capacity());
+}
