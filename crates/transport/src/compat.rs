@@ -15,10 +15,10 @@ use crate::wire::Wire;
 /// A [`Wire`] that h2 and the driver share. The driver polls h2 and uses the wire between the polls,
 /// on one thread, so neither ever waits for the lock.
 #[derive(Clone, Debug)]
-pub(crate) struct SharedWire(Arc<Shared>);
+pub(crate) struct SharedWire(Arc<GatheredWire>);
 
 #[derive(Debug)]
-struct Shared {
+struct GatheredWire {
     wire: Lock<Wire>,
     /// True when h2's flushes are ignored.
     gathers: AtomicBool,
@@ -26,7 +26,7 @@ struct Shared {
 
 impl SharedWire {
     pub(crate) fn new(wire: Wire) -> Self {
-        Self(Arc::new(Shared {
+        Self(Arc::new(GatheredWire {
             wire: Lock::new(wire),
             gathers: AtomicBool::new(false),
         }))

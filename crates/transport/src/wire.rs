@@ -21,7 +21,7 @@ use crate::state::ConnectionState;
 use crate::streams::OpenStreams;
 use crate::unfinished::UnfinishedRequests;
 
-/// How much one poll of a connection reads, in bytes; each frame counts as [`FRAME_COST`] bytes more.
+/// How much one poll of a connection reads, in bytes; each frame counts as `FRAME_COST` bytes more.
 /// After that the task yields. A peer that sends faster than its frames are handled, be it PINGs or
 /// data, would otherwise keep the thread from all other tasks.
 ///
