@@ -105,13 +105,17 @@ impl Wake for Signal {
         if is_held {
             self.state.fetch_and(!DUE, SeqCst);
         }
+        // After the flag is cleared, because another wake may have set it for a later hold: this wake counts
+        // for that one too.
         self.wake_task();
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Barrier;
     use std::sync::atomic::{AtomicBool, AtomicUsize};
+    use std::thread;
 
     use super::*;
 
@@ -170,6 +174,37 @@ mod tests {
             held.forget();
             held.waker().wake_by_ref();
             held.release();
+        });
+    }
+
+    /// Each wake is followed by one of the task, also while another thread releases and holds.
+    #[test]
+    fn no_wake_is_lost_between_threads() {
+        const ROUNDS: usize = 2_000;
+        let (held, count) = (HeldWaker::default(), Arc::<Count>::default());
+        held.set_task(&Waker::from(Arc::clone(&count)));
+        let round = Barrier::new(2);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                for _ in 0..ROUNDS {
+                    round.wait();
+                    held.waker().wake_by_ref();
+                    round.wait();
+                }
+            });
+            for at in 0..ROUNDS {
+                let before = count.0.load(SeqCst);
+                held.hold();
+                round.wait();
+                held.release();
+                held.hold();
+                let between = count.0.load(SeqCst);
+                held.waker().wake_by_ref();
+                held.release();
+                round.wait();
+                let after = count.0.load(SeqCst);
+                assert!(before < after && between < after, "round {at}");
+            }
         });
     }
 
