@@ -11,11 +11,14 @@ use http::Response;
 
 use crate::call::body::Body;
 
-/// The most spares that a thread keeps, each of about 1 KiB.
+/// The most spares of one type of calls that a thread keeps.
 const MOST_SPARES: usize = 128;
 
+/// The largest spare that is kept, in bytes. Most have about 1 KiB, beside the body of the request.
+const MOST_BYTES: usize = 4 * 1024;
+
 /// The most types of calls of which a thread keeps spares. A program has one type for each type of
-/// request body, and most have one.
+/// request body, and most have one. So a thread keeps no more than 2 MiB.
 const MOST_TYPES: usize = 4;
 
 type Answer = Result<Response<Body>, Infallible>;
@@ -24,8 +27,19 @@ type Answer = Result<Response<Body>, Infallible>;
 type Place<F> = Pin<Box<Option<F>>>;
 
 thread_local! {
-    /// A `Vec<Place<F>>` for each type `F` of calls.
-    static SPARES: RefCell<Vec<Box<dyn Any>>> = const { RefCell::new(Vec::new()) };
+    /// A list for each type of calls.
+    static SPARES: RefCell<Vec<Box<dyn SpareList>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A `Vec<Place<F>>`: the spares of one type `F` of calls.
+trait SpareList: Any {
+    fn is_unused(&self) -> bool;
+}
+
+impl<F: 'static> SpareList for Vec<Place<F>> {
+    fn is_unused(&self) -> bool {
+        self.is_empty()
+    }
 }
 
 /// The future of a call, in memory that calls of the same type use one after the other.
@@ -46,9 +60,7 @@ impl CallInPlace {
     where
         F: Future<Output = Answer> + Send + 'static,
     {
-        let mut place = with_spares(Vec::pop)
-            .flatten()
-            .unwrap_or_else(|| Box::pin(None));
+        let mut place = take_spare().unwrap_or_else(|| Box::pin(None));
         place.set(Some(call()));
         Self { call: Some(place) }
     }
@@ -92,31 +104,45 @@ where
     fn give_back(mut self: Pin<Box<Self>>) {
         // First: it drops the application's request, which may make another call.
         self.set(None);
-        with_spares(|spares| {
-            if spares.len() < MOST_SPARES {
-                spares.push(self);
-            }
-        });
+        if size_of::<Self>() <= MOST_BYTES {
+            keep_spare(self);
+        }
     }
 }
 
-/// Calls `work` with the spares of the current thread. `None` at the end of the thread, and when it
-/// has spares of too many other types.
-fn with_spares<F: 'static, R>(work: impl FnOnce(&mut Vec<Place<F>>) -> R) -> Option<R> {
-    let with = |all: &RefCell<Vec<Box<dyn Any>>>| {
-        let mut all = all.try_borrow_mut().ok()?;
-        let found = all.iter().position(|spares| spares.is::<Vec<Place<F>>>());
-        let at = match found {
-            Some(at) => at,
-            None if all.len() < MOST_TYPES => {
-                all.push(Box::new(Vec::<Place<F>>::new()));
-                all.len() - 1
+/// Takes a spare of the current thread, if it has one of this type.
+fn take_spare<F: 'static>() -> Option<Place<F>> {
+    with_lists(|lists| lists.iter_mut().find_map(spares)?.pop())
+}
+
+/// Keeps a spare on the current thread, unless it has enough of this type, or spares of too many other
+/// types. A type without spares gives its list to another one.
+fn keep_spare<F: 'static>(spare: Place<F>) {
+    with_lists(|lists| {
+        let found = lists.iter_mut().find_map(spares);
+        if let Some(spares) = found {
+            if spares.len() < MOST_SPARES {
+                spares.push(spare);
             }
-            None => return None,
-        };
-        all[at].downcast_mut().map(work)
-    };
+        } else if lists.len() < MOST_TYPES {
+            lists.push(Box::new(vec![spare]));
+        } else if let Some(unused) = lists.iter_mut().find(|list| list.is_unused()) {
+            *unused = Box::new(vec![spare]);
+        }
+        Some(())
+    });
+}
+
+/// Calls `work` with the lists of the current thread. `None` also at the end of the thread.
+fn with_lists<R>(work: impl FnOnce(&mut Vec<Box<dyn SpareList>>) -> Option<R>) -> Option<R> {
+    let with = |all: &RefCell<Vec<Box<dyn SpareList>>>| work(&mut *all.try_borrow_mut().ok()?);
     SPARES.try_with(with).ok().flatten()
+}
+
+/// Returns the spares in a list; `None` if they are of another type.
+fn spares<F: 'static>(list: &mut Box<dyn SpareList>) -> Option<&mut Vec<Place<F>>> {
+    let list: &mut dyn Any = &mut **list;
+    list.downcast_mut()
 }
 
 #[cfg(test)]
@@ -132,8 +158,13 @@ mod tests {
         call.poll(&mut cx).is_ready()
     }
 
-    fn spares<F: 'static>(_: &impl FnOnce() -> F) -> usize {
-        with_spares(|spares: &mut Vec<Place<F>>| spares.len()).expect("spares")
+    /// Returns how many spares the thread has for calls of this type.
+    fn count<F: 'static>(_: &impl FnOnce() -> F) -> usize {
+        let count = with_lists(|lists| {
+            let spares: &mut Vec<Place<F>> = lists.iter_mut().find_map(spares)?;
+            Some(spares.len())
+        });
+        count.unwrap_or_default()
     }
 
     /// A call uses the memory of one that has ended on the same thread, with an answer or without.
@@ -144,14 +175,14 @@ mod tests {
         let (mut one, mut two) = (CallInPlace::new(answered), CallInPlace::new(answered));
         assert!(poll(&mut one) && poll(&mut two));
         drop((one, two));
-        assert_eq!(spares(&answered), 2);
+        assert_eq!(count(&answered), 2);
         let mut three = CallInPlace::new(answered);
-        assert_eq!(spares(&answered), 1);
+        assert_eq!(count(&answered), 1);
         assert!(poll(&mut three));
         let mut four = CallInPlace::new(unanswered);
         assert!(!poll(&mut four));
         drop(four);
-        assert_eq!((spares(&answered), spares(&unanswered)), (1, 1));
+        assert_eq!((count(&answered), count(&unanswered)), (1, 1));
     }
 
     /// The call is dropped at once, also while its place is kept.
@@ -168,7 +199,8 @@ mod tests {
         assert_eq!(Arc::strong_count(&request), 1);
     }
 
-    /// A request that makes a call while it is dropped, as one with a guard may do.
+    /// A request that makes a call while it is dropped, as one with a guard may do. The memory of that call
+    /// is kept.
     #[test]
     fn a_call_within_the_end_of_a_call() {
         struct Guard;
@@ -179,10 +211,14 @@ mod tests {
             }
         }
         let guard = Guard;
-        drop(CallInPlace::new(|| async move {
+        let outer = || async move {
             let _guard = guard;
             Ok(Response::new(Body::empty()))
-        }));
+        };
+        let inner = || ready::<Answer>(Ok(Response::new(Body::empty())));
+        assert_eq!(count(&inner), 0);
+        drop(CallInPlace::new(outer));
+        assert_eq!(count(&inner), 1);
     }
 
     /// What a thread keeps is bounded: the spares of a type, and the types.
@@ -193,7 +229,7 @@ mod tests {
             .map(|_| CallInPlace::new(call))
             .collect();
         drop(calls);
-        assert_eq!(spares(&call), MOST_SPARES);
+        assert_eq!(count(&call), MOST_SPARES);
         macro_rules! calls_of_other_types {
             ($($number:literal)*) => {
                 $(drop(CallInPlace::new(|| async {
@@ -204,5 +240,36 @@ mod tests {
         }
         calls_of_other_types!(1 2 3 4 5);
         assert_eq!(SPARES.with(|all| all.borrow().len()), MOST_TYPES);
+    }
+
+    /// A type of calls without spares does not keep others from having some.
+    #[test]
+    fn a_list_without_spares_is_replaced() {
+        let first = || async { pending::<Answer>().await };
+        let late = || ready::<Answer>(Ok(Response::new(Body::empty())));
+        drop(CallInPlace::new(first));
+        drop(CallInPlace::new(|| async { pending::<Answer>().await }));
+        drop(CallInPlace::new(|| async { pending::<Answer>().await }));
+        drop(CallInPlace::new(|| async { pending::<Answer>().await }));
+        drop(CallInPlace::new(late));
+        assert_eq!((count(&first), count(&late)), (1, 0));
+        let begun = CallInPlace::new(first);
+        drop(CallInPlace::new(late));
+        assert_eq!((count(&first), count(&late)), (0, 1));
+        drop(begun);
+        assert_eq!((count(&first), count(&late)), (0, 1));
+    }
+
+    /// The memory of a call with a large request body is not kept.
+    #[test]
+    fn a_large_spare_is_not_kept() {
+        let large = || async {
+            let body = [1_u8; MOST_BYTES];
+            pending::<()>().await;
+            assert_eq!(body[0], 1);
+            Ok(Response::new(Body::empty()))
+        };
+        drop(CallInPlace::new(large));
+        assert_eq!(count(&large), 0);
     }
 }
