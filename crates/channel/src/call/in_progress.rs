@@ -693,6 +693,7 @@ impl<'a> Call<'a> {
         if self.plan.is_some() {
             return self.headers.clone();
         }
+        self.kept.keep_others(self.headers);
         self.are_headers_taken = true;
         std::mem::take(self.headers)
     }

@@ -20,59 +20,117 @@ static TRAILERS: HeaderValue = HeaderValue::from_static("trailers");
 /// are cloned: a call without metadata of the application allocates nothing for a second attempt.
 #[derive(Default)]
 pub(crate) struct KeptMetadata {
+    /// True when the first `te` is `trailers`.
     has_te: bool,
+    /// True when the first `content-type` is that of stubs.
     has_content_type: bool,
+    /// True when the user agent is the channel's.
     has_user_agent: bool,
-    /// The time of `grpc-timeout`, if the call has a valid one.
+    /// The time of the first `grpc-timeout`, if it is valid.
     timeout: Option<Duration>,
-    /// The other fields. Those with one name are in their order.
+    /// True when there are fields beside those above.
+    has_others: bool,
+    /// The other fields, once they are kept. Those with one name are in their order.
     others: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// The names of which the first value can be kept without a clone, each until that value was found.
+struct UsualNames {
+    te: bool,
+    content_type: bool,
+    user_agent: bool,
+    timeout: bool,
+}
+
+impl UsualNames {
+    const ALL: Self = Self {
+        te: true,
+        content_type: true,
+        user_agent: true,
+        timeout: true,
+    };
+
+    /// Returns which of them a field has, if it is the first one with that name.
+    fn take(&mut self, name: &HeaderName) -> Option<UsualName> {
+        let (is_first, usual) = if *name == TE {
+            (&mut self.te, UsualName::Te)
+        } else if *name == CONTENT_TYPE {
+            (&mut self.content_type, UsualName::ContentType)
+        } else if *name == USER_AGENT {
+            (&mut self.user_agent, UsualName::UserAgent)
+        } else if *name == GRPC_TIMEOUT {
+            (&mut self.timeout, UsualName::Timeout)
+        } else {
+            return None;
+        };
+        std::mem::take(is_first).then_some(usual)
+    }
+}
+
+/// A name of [`UsualNames`].
+enum UsualName {
+    Te,
+    ContentType,
+    UserAgent,
+    Timeout,
 }
 
 impl KeptMetadata {
     /// Completes the metadata that a caller has written: adds the channel's `user_agent`, if the caller
-    /// has none. Returns what [`restore`](Self::restore) needs to make it again.
+    /// has none. Returns what [`restore`](Self::restore) needs to make it again, but for the fields of
+    /// [`keep_others`](Self::keep_others).
     ///
     /// It is one pass over the fields. Few calls have many, and a look at each name costs less than the
     /// hash of one.
     pub(crate) fn complete(headers: &mut HeaderMap, user_agent: &HeaderValue) -> Self {
         let mut kept = Self::default();
-        let mut has_own_user_agent = false;
+        let mut names = UsualNames::ALL;
         for (name, value) in &*headers {
-            if !kept.keep_usual(name, value) {
-                has_own_user_agent |= *name == USER_AGENT;
-                kept.keep_other(name, value, headers.len());
-            }
+            let is_usual = match names.take(name) {
+                Some(UsualName::Te) => {
+                    kept.has_te = is_same(value, &TRAILERS);
+                    kept.has_te
+                }
+                Some(UsualName::ContentType) => {
+                    kept.has_content_type = is_same(value, &GRPC);
+                    kept.has_content_type
+                }
+                Some(UsualName::Timeout) => {
+                    kept.timeout = parse_grpc_timeout(value);
+                    kept.timeout.is_some()
+                }
+                Some(UsualName::UserAgent) | None => false,
+            };
+            kept.has_others |= !is_usual;
         }
-        if !has_own_user_agent {
+        // No field has the name: it was not taken.
+        if names.user_agent {
             headers.insert(USER_AGENT, user_agent.clone());
             kept.has_user_agent = true;
         }
         kept
     }
 
-    /// Keeps a field without a clone of it. Returns false if that is not possible.
-    fn keep_usual(&mut self, name: &HeaderName, value: &HeaderValue) -> bool {
-        // Else it would come before those of its name.
-        if self.others.iter().any(|(own, _)| own == name) {
-            false
-        } else if *name == TE {
-            is_same(value, &TRAILERS) && !std::mem::replace(&mut self.has_te, true)
-        } else if *name == CONTENT_TYPE {
-            is_same(value, &GRPC) && !std::mem::replace(&mut self.has_content_type, true)
-        } else if *name == GRPC_TIMEOUT && self.timeout.is_none() {
-            self.timeout = parse_grpc_timeout(value);
-            self.timeout.is_some()
-        } else {
-            false
+    /// Keeps the fields that have no flag, unless they are kept. It is called before an attempt gets the
+    /// header map.
+    pub(crate) fn keep_others(&mut self, headers: &HeaderMap) {
+        if !self.has_others || !self.others.is_empty() {
+            return;
         }
-    }
-
-    fn keep_other(&mut self, name: &HeaderName, value: &HeaderValue, most: usize) {
-        if self.others.is_empty() {
-            self.others.reserve(most);
+        self.others.reserve(headers.len());
+        let mut names = UsualNames::ALL;
+        for (name, value) in headers {
+            let has_flag = match names.take(name) {
+                Some(UsualName::Te) => self.has_te,
+                Some(UsualName::ContentType) => self.has_content_type,
+                Some(UsualName::UserAgent) => self.has_user_agent,
+                Some(UsualName::Timeout) => self.timeout.is_some(),
+                None => false,
+            };
+            if !has_flag {
+                self.others.push((name.clone(), value.clone()));
+            }
         }
-        self.others.push((name.clone(), value.clone()));
     }
 
     /// Returns the time of the call's `grpc-timeout`, if it has a valid one.
@@ -133,15 +191,17 @@ mod tests {
     }
 
     /// Checks that the metadata is completed to `expected`, that it is restored, and how many of its fields
-    /// are cloned for that.
+    /// are cloned for that. None is cloned before an attempt gets the map.
     fn check(
         fields: &[(&'static str, &'static str)],
         expected: &[(&'static str, &'static str)],
         cloned: usize,
     ) {
         let mut completed = headers(fields);
-        let kept = KeptMetadata::complete(&mut completed, &user_agent());
+        let mut kept = KeptMetadata::complete(&mut completed, &user_agent());
         assert_eq!(completed, headers(expected));
+        assert_eq!(kept.others.len(), 0, "{fields:?}");
+        kept.keep_others(&completed);
         assert_eq!(kept.others.len(), cloned, "{fields:?}");
         let mut restored = HeaderMap::new();
         kept.restore(&mut restored, &user_agent());
@@ -215,14 +275,22 @@ mod tests {
                 .collect();
             let mut first = headers(&fields);
             let mut kept = KeptMetadata::complete(&mut first, &user_agent());
+            let mut late = first.clone();
+            let mut kept_late = KeptMetadata::complete(&mut late, &user_agent());
             kept.set_timeout(&mut first, timeout);
             assert_eq!(
                 first.get_all("grpc-timeout").iter().collect::<Vec<_>>(),
                 ["1500000u"]
             );
-            let mut restored = HeaderMap::new();
-            kept.restore(&mut restored, &user_agent());
-            assert_eq!(restored, first, "{values:?}");
+            kept.keep_others(&first);
+            // After an attempt with the caller's timeout.
+            kept_late.keep_others(&late);
+            kept_late.set_timeout(&mut late, timeout);
+            for kept in [kept, kept_late] {
+                let mut restored = HeaderMap::new();
+                kept.restore(&mut restored, &user_agent());
+                assert_eq!(restored, first, "{values:?}");
+            }
         }
     }
 }
