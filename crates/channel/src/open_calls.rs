@@ -111,6 +111,8 @@ impl<S> Drop for OpenCall<S> {
 /// Returns how many cells a channel has: one for each thread that can run, up to a limit. It is a power
 /// of two.
 pub(crate) fn cells_per_channel() -> usize {
+    // A thread finds its cell with a mask.
+    const { assert!(MOST_CELLS.is_power_of_two()) }
     // Asking the system is slow.
     static CELLS: OnceLock<usize> = OnceLock::new();
     *CELLS.get_or_init(|| {
