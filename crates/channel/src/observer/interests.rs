@@ -2,8 +2,9 @@
 
 /// The facts of calls that an [`Observer`](crate::Observer) wants.
 ///
-/// The channel leaves out what an observer does not want. What no observer of a channel wants is not even put
-/// together, and the clock is not read for it.
+/// The channel leaves out what an observer does not want. A fact that no observer of a channel wants is not
+/// put together. What it has in common with others is still found, as the bytes of an attempt and the time of
+/// its end.
 ///
 /// Default: all facts.
 ///
@@ -98,7 +99,7 @@ impl Interests {
         self
     }
 
-    /// Sets whether it is wanted that attempts are sent.
+    /// Sets whether the sending of attempts is reported.
     #[must_use]
     pub const fn with_attempt_sent(mut self, wanted: bool) -> Self {
         self.attempt_sent = wanted;
