@@ -25,12 +25,12 @@ pub(crate) type SpareCall = Arc<ObservedCall>;
 pub(crate) struct ObservedCall {
     pub(crate) runtime: Arc<dyn Runtime>,
     pub(crate) facts: CallFacts,
-    shared: Lock<Shared>,
+    state: Lock<CallState>,
 }
 
 /// What the call and its attempts write.
 #[derive(Default)]
-struct Shared {
+struct CallState {
     progress: Progress,
     /// The memory of an attempt that has ended, for the next one.
     spare: Option<Box<Attempt>>,
@@ -67,7 +67,7 @@ pub(crate) struct AttemptFacts {
     pub(crate) is_dropped: bool,
     /// The connection that an observed attempt was sent on.
     pub(crate) sent_on: Option<ConnectionId>,
-    /// The service of the last pick that chose no connection, if its picker has named one.
+    /// The last service that a picker named for the attempt.
     pub(crate) backend_service: Option<Arc<str>>,
     /// Reports the messages that the attempt sends, if the call is traced.
     pub(crate) sent_messages: Option<Arc<SentMessages>>,
@@ -120,7 +120,7 @@ impl ObservedCall {
             Arc::new(Self {
                 runtime: Arc::clone(runtime),
                 facts: CallFacts::unused(Arc::clone(observers), now),
-                shared: Lock::default(),
+                state: Lock::default(),
             })
         });
         // There is no other reference: memory is given back only then.
@@ -138,8 +138,8 @@ impl ObservedCall {
         let now = now.unwrap_or_else(|| self.runtime.now());
         // No attempt of a call that is not hedged runs now, so the call is not shared.
         let (number, spare) = match Arc::get_mut(self) {
-            Some(own) => own.shared.get_mut().start(kind, now),
-            None => self.shared.lock().start(kind, now),
+            Some(own) => own.state.get_mut().start(kind, now),
+            None => self.state.lock().start(kind, now),
         };
         let mut attempt =
             spare.unwrap_or_else(|| Box::new(Attempt::new(Arc::clone(&self.runtime), now)));
@@ -164,20 +164,20 @@ impl ObservedCall {
 
     /// Handles the end of an attempt, which was reported, and after which the call goes on.
     pub(crate) fn end_attempt(&self, attempt: Box<Attempt>, ended: &EndedAttempt<'_>) {
-        let mut shared = self.shared.lock();
-        shared.progress.end(ended);
-        shared.keep(attempt);
+        let mut state = self.state.lock();
+        state.progress.end(ended);
+        state.keep(attempt);
     }
 
     /// Records that the call waits for the first resolution of the name, since `now`.
     pub(crate) fn wait_for_resolution(&self, now: impl FnOnce() -> Instant) {
-        let mut shared = self.shared.lock();
-        shared.progress.unresolved_since.get_or_insert_with(now);
+        let mut state = self.state.lock();
+        state.progress.unresolved_since.get_or_insert_with(now);
     }
 
     /// Returns since when the call has waited for the first resolution, if it has. The wait is over.
     pub(crate) fn take_unresolved(&self) -> Option<Instant> {
-        self.shared.lock().progress.unresolved_since.take()
+        self.state.lock().progress.unresolved_since.take()
     }
 
     /// Handles the end of the call: notifies observers and traces. `last` is an attempt that ends with
@@ -198,23 +198,22 @@ impl ObservedCall {
             }
         };
         let Some(own) = Arc::get_mut(&mut self) else {
-            let progress = mem::take(&mut self.shared.lock().progress);
+            let progress = mem::take(&mut self.state.lock().progress);
             self.facts.report_end(&progress, last, status, latency);
             return None;
         };
-        let shared = own.shared.get_mut();
-        own.facts
-            .report_end(&shared.progress, last, status, latency);
-        shared.progress.clear();
+        let state = own.state.get_mut();
+        own.facts.report_end(&state.progress, last, status, latency);
+        state.progress.clear();
         if let Some(memory) = memory {
-            shared.keep(memory);
+            state.keep(memory);
         }
         own.facts.clear();
         Some(self)
     }
 }
 
-impl Shared {
+impl CallState {
     /// Counts an attempt that starts now. Returns its number, and memory for it if there is some.
     fn start(&mut self, kind: AttemptKind, now: Instant) -> (u32, Option<Box<Attempt>>) {
         (self.progress.start(kind, now), self.spare.take())
