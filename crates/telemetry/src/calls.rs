@@ -132,8 +132,8 @@ impl CallMetrics {
         let Some(own) = &self.labels else {
             return self.record_end(attempt, None);
         };
-        match &attempt.sent {
-            Some(sent) => own.with(sent.subchannel, |labels| self.record_end(attempt, labels)),
+        match attempt.picked {
+            Some(picked) => own.with(picked, |labels| self.record_end(attempt, labels)),
             None => {
                 let mut labels = BackendLabels::default();
                 labels.backend_service = attempt.backend_service.cloned();

@@ -135,9 +135,12 @@ pub struct AttemptEnded<'a> {
     pub started: AttemptStarted<'a>,
     /// The other end; `None` if the attempt was never sent.
     pub sent: Option<SentTo<'a>>,
-    /// The service that the picker named with the last pick that chose no connection
+    /// The subchannel that was picked: the attempt was sent on it, or waited for its credentials or for room
+    /// on its connections. `None` if the attempt ended while it waited for a pick.
+    pub picked: Option<SubchannelId>,
+    /// The last service that a picker named for the attempt
     /// ([`PickRequest::set_backend_service`](trunkline_lb::PickRequest::set_backend_service)). It is the
-    /// service of an attempt that was never sent; that of one that was sent is known from the address of its
+    /// service of an attempt without `picked`; that of every other one is known from the address of its
     /// subchannel.
     pub backend_service: Option<&'a Arc<str>>,
     /// The time from the start of the attempt, before its pick, to its end.

@@ -231,7 +231,7 @@ impl AttemptRecord {
         }
     }
 
-    /// Records the service that the picker named with a pick that chose no connection.
+    /// Records the service that a picker named for the attempt.
     pub(crate) fn set_backend_service(&mut self, service: Arc<str>) {
         if let Some(attempt) = &mut self.0 {
             attempt.facts.backend_service = Some(service);
@@ -355,6 +355,7 @@ impl Attempt {
                         subchannel,
                         connection,
                     }),
+                    picked: subchannel,
                     backend_service: self.facts.backend_service.as_ref(),
                     latency,
                     outcome: &outcome,

@@ -246,6 +246,9 @@ impl FactLog {
 
     fn end_of_attempt(&self, attempt: &AttemptEnded<'_>) -> What {
         let outcome = &attempt.outcome;
+        if let Some(sent) = &attempt.sent {
+            assert_eq!(attempt.picked, Some(sent.subchannel));
+        }
         What::AttemptEnded(AttemptEnd {
             start: Start::of(&attempt.started),
             started_at: self.since_start(attempt.started.at),

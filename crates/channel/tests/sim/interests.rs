@@ -148,7 +148,7 @@ struct Services(Arc<Lock<Vec<Option<String>>>>);
 
 impl Observer for Services {
     fn attempt_ended(&self, attempt: &AttemptEnded<'_>) {
-        assert!(attempt.sent.is_none());
+        assert!(attempt.sent.is_none() && attempt.picked.is_none());
         let service = attempt.backend_service.map(ToString::to_string);
         self.0.lock().push(service);
     }

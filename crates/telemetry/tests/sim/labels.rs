@@ -6,32 +6,38 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use futures_util::future::select;
 use trunkline_channel::{
     AttemptEnded, CallStarted, Channel, ChannelBuilder, ChannelEvent, ChannelIdentity, Observer,
     ObserverFactory,
 };
 use trunkline_endpoint::{Attributes, BackendService, Endpoint, Locality};
 use trunkline_resolver::StaticFactory;
-use trunkline_sim::Sim;
+use trunkline_sim::{BackendOptions, CallReply, Sim};
 use trunkline_status::Code;
 use trunkline_telemetry::testing::RecordingSink;
 use trunkline_telemetry::{Instrument, LabelKey, Metrics, MetricsOptions, instruments};
 
-use crate::world::{GET, SECOND, address, backend, call, measured_with, only};
+use crate::world::{GET, SECOND, address, backend, call, call_within, measured_with, only};
 
 /// Returns the builder of a channel with round_robin to two hosts: the first has a locality and a
 /// service, the second has neither.
 pub(crate) fn builder(sim: &Sim) -> ChannelBuilder {
-    let labels = Attributes::new()
-        .with::<Locality>("north".into())
-        .with::<BackendService>("orders-v2".into());
-    let endpoints = [
-        Endpoint::new([address(1)]).with_attributes(labels),
-        Endpoint::new([address(2)]),
-    ];
     for host in [1, 2] {
         backend(sim, host);
     }
+    to_endpoints(sim, vec![labelled(1), Endpoint::new([address(2)])])
+}
+
+/// Returns the endpoint of a host, with a locality and a service.
+fn labelled(host: u8) -> Endpoint {
+    let labels = Attributes::new()
+        .with::<Locality>("north".into())
+        .with::<BackendService>("orders-v2".into());
+    Endpoint::new([address(host)]).with_attributes(labels)
+}
+
+fn to_endpoints(sim: &Sim, endpoints: Vec<Endpoint>) -> ChannelBuilder {
     Channel::builder("inventory:orders")
         .resolver(StaticFactory::from_endpoints("inventory", endpoints))
         .default_service_config(r#"{"loadBalancingConfig":[{"round_robin":{}}]}"#)
@@ -99,6 +105,32 @@ fn attempts_have_the_labels_of_their_backend() {
     );
 }
 
+/// An attempt for which a backend was picked has the labels of that, also if it is never sent because its
+/// deadline passes in line.
+#[test]
+fn attempts_in_line_have_the_labels_of_their_backend() {
+    let sim = Sim::new(1);
+    let backend = backend(&sim, 1);
+    backend.set_options(BackendOptions::default().with_max_concurrent_streams(1));
+    backend.set_reply(CallReply::Never);
+    let options = options(&instruments::ATTEMPT_SENT);
+    let (channel, sink) = measured_with(to_endpoints(&sim, vec![labelled(1)]), options);
+    sim.run(async {
+        let first = Box::pin(call(&channel, GET, b"hello"));
+        let _first = select(first, Box::pin(sim.sleep(SECOND))).await;
+        let code = call_within(&channel, GET, b"hello", Some("100m")).await;
+        assert_eq!(code, Code::DeadlineExceeded);
+        assert_eq!(
+            sink.lines(),
+            [
+                "grpc.client.attempt.sent_total_compressed_message_size{grpc.method=orders.Orders/Get, \
+                grpc.target=inventory:///orders, grpc.status=DEADLINE_EXCEEDED, grpc.lb.locality=north, \
+                grpc.lb.backend_service=orders-v2} [0]"
+            ]
+        );
+    });
+}
+
 /// A resolver that makes up very many localities does not make as many series: 64 for each method, and
 /// `other`.
 #[test]
@@ -110,11 +142,7 @@ fn labels_over_the_limit_are_other() {
         Endpoint::new([address(host)]).with_attributes(locality)
     };
     let endpoints: Vec<Endpoint> = (1..=70).map(endpoint).collect();
-    let channel = Channel::builder("inventory:orders")
-        .resolver(StaticFactory::from_endpoints("inventory", endpoints))
-        .default_service_config(r#"{"loadBalancingConfig":[{"round_robin":{}}]}"#)
-        .plaintext()
-        .runtime(sim.runtime());
+    let channel = to_endpoints(&sim, endpoints);
     let options = only(&[&instruments::ATTEMPT_SENT]).with_optional_label(LabelKey::LOCALITY);
     let (channel, sink) = measured_with(channel, options);
     sim.run(async {
