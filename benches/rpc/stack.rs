@@ -26,7 +26,8 @@ pub(crate) trait Stack: Clone + Send + 'static {
 #[derive(Clone)]
 pub(crate) struct Connected<S> {
     pub(crate) service: S,
-    /// Only bare h2 sends it as it is; the others have their own.
+    /// It is that of the backends only for bare h2, which sends it as it is. The others have the authority,
+    /// and the stub of an application puts nothing before the path.
     pub(crate) origin: Uri,
 }
 
@@ -84,7 +85,7 @@ impl Stack for Tonic {
         };
         Connected {
             service,
-            origin: origin(&self.setup, &case),
+            origin: Uri::default(),
         }
     }
 }
@@ -135,9 +136,11 @@ impl Stack for Trunkline {
             builder.plaintext()
         };
         let builder = watchers::add(self.variant.watcher, builder);
+        // The floor sends the same.
+        let builder = builder.authority(self.setup.server_name.as_str());
         Connected {
             service: builder.build().expect("a good target"),
-            origin: origin(&self.setup, &case),
+            origin: Uri::default(),
         }
     }
 }
