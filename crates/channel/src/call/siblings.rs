@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use http::Request;
 use trunkline_connector::SecurityLevel;
+use trunkline_lb::SubchannelId;
 use trunkline_runtime::Lock;
 use trunkline_status::Status;
 use trunkline_transport::{CallLine, Candidates, Connection, Turn};
@@ -24,6 +25,8 @@ pub(crate) struct Siblings {
     line: CallLine,
     /// The hold that was picked.
     hold: HoldId,
+    /// Its subchannel, which other policies can hold too.
+    id: SubchannelId,
     /// The connection that the call was made for.
     connection: ConnectionId,
     /// How that connection is protected, for which the credentials of the call were made.
@@ -67,6 +70,7 @@ impl Siblings {
             handle: Arc::clone(handle),
             line: ready.connection.line().clone(),
             hold,
+            id: ready.id,
             connection: ready.connection_id,
             security: ready.info.security,
             sent_on,
@@ -112,8 +116,9 @@ impl Candidates for Siblings {
 
     fn handle_waiting(&mut self) {
         if self.may_grow && self.line.ask() {
-            self.handle
-                .send(ControlEvent::CallWaiting { hold: self.hold });
+            // Not the hold: that may be removed before the event is handled, and the line, which has asked, is
+            // the subchannel's.
+            self.handle.send(ControlEvent::CallWaiting { id: self.id });
         }
     }
 }

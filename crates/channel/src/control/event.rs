@@ -11,7 +11,6 @@ use crate::control::closing::Closed;
 use crate::core::address_fate::AddressFate;
 use crate::core::connections::ConnectionId;
 use crate::core::failure::{ConnectFailure, ConnectPhase, ConnectionLost};
-use crate::core::holds::HoldId;
 use crate::inspect::facts::ChannelFacts;
 use crate::inspect::options::InspectOptions;
 
@@ -54,7 +53,7 @@ pub(crate) enum ControlEvent {
         why: ConnectionLost,
     },
     /// A call waits for a free stream on a subchannel that may have more connections.
-    CallWaiting { hold: HoldId },
+    CallWaiting { id: SubchannelId },
     /// A watch received a message, or ended.
     Watched { watch: WatchId, event: WatchEvent },
     /// Collect what an inspection of the channel shows.

@@ -261,7 +261,7 @@ impl ControlTask {
                 connection_id,
                 why,
             } => self.core.handle_lost(id, connection_id, why, now),
-            ControlEvent::CallWaiting { hold } => self.core.handle_call_waiting(hold),
+            ControlEvent::CallWaiting { id } => self.core.handle_call_waiting(id),
             ControlEvent::Close { deadline, done } => {
                 let closing = self.closing.get_or_insert_with(Closing::default);
                 closing.add(deadline, done);

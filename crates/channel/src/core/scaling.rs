@@ -63,11 +63,9 @@ impl<C> Core<C> {
         }
     }
 
-    /// Handles a call that waits for a free stream on the subchannel of a hold.
-    pub(crate) fn handle_call_waiting(&mut self, hold: HoldId) {
-        if let Some(id) = self.subchannels.held(hold)
-            && self.may_grow(id)
-        {
+    /// Handles a call that waits for a free stream on a subchannel.
+    pub(crate) fn handle_call_waiting(&mut self, id: SubchannelId) {
+        if self.may_grow(id) {
             self.outputs.push_back(Output::LookAtLine(id));
         }
     }

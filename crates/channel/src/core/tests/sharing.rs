@@ -192,6 +192,28 @@ fn the_highest_limit_of_the_holders_counts() {
     assert_eq!(most(&harness), (2, None, Some(2)));
 }
 
+/// A call that waits for a free stream makes a subchannel connect once more, also if the policy that the call
+/// was picked by removes its hold before the channel looks at the call: the calls of the others are in the same
+/// line, which has asked.
+#[test]
+fn the_ask_of_a_line_outlives_the_hold() {
+    let (mut harness, own, other) = held_twice();
+    harness.connected(1);
+    let id = harness.core.subchannels.held(own).expect("a hold");
+    let most = std::num::NonZeroU32::new(2);
+    request(&mut harness, |control| {
+        control.limit_connections(other, most);
+        control.remove_subchannel(own);
+    });
+    harness.looks.clear();
+    harness.core.handle_call_waiting(id);
+    harness.settle();
+    assert_eq!(harness.looks, [id]);
+    harness.core.handle_line(id, true, harness.now);
+    harness.settle();
+    assert_eq!(harness.running(), [1]);
+}
+
 /// A subchannel that is removed and created in one batch of actions keeps its connection.
 #[test]
 fn a_subchannel_that_is_created_again_keeps_its_connection() {
