@@ -47,6 +47,7 @@ impl ConnectAttempt {
     pub(crate) async fn run(self) {
         let mut report = AttemptReport {
             id: self.id,
+            connection_id: self.connection_id,
             address: &self.address,
             events: &self.events,
             is_done: false,
@@ -54,6 +55,7 @@ impl ConnectAttempt {
         let started = self.runtime.now();
         let phases = Phases {
             id: self.id,
+            connection_id: self.connection_id,
             runtime: Arc::clone(&self.runtime),
             reached: Arc::default(),
             events: self.events.clone(),
@@ -181,6 +183,7 @@ fn fate_of(tried: AddressTried) -> AddressFate {
 #[derive(Clone)]
 struct Phases {
     id: SubchannelId,
+    connection_id: ConnectionId,
     runtime: Arc<dyn Runtime>,
     reached: Arc<Lock<Reached>>,
     events: Sender<ControlEvent>,
@@ -230,9 +233,11 @@ impl Phases {
         }
         drop(reached);
         // The queue is unbounded, and closed only when the control task has ended.
-        let _ = self
-            .events
-            .try_send(ControlEvent::Progress { id: self.id, phase });
+        let _ = self.events.try_send(ControlEvent::Progress {
+            id: self.id,
+            connection_id: self.connection_id,
+            phase,
+        });
     }
 }
 
@@ -246,6 +251,7 @@ enum Interrupted {
 /// task. The end of a cancelled attempt is not reported.
 struct AttemptReport<'a> {
     id: SubchannelId,
+    connection_id: ConnectionId,
     address: &'a Address,
     events: &'a Sender<ControlEvent>,
     /// True once nothing is left to report: the end was reported, or the attempt was cancelled.
@@ -260,8 +266,11 @@ impl AttemptReport<'_> {
     }
 
     fn failed(&mut self, failure: ConnectFailure) {
-        let id = self.id;
-        self.send(ControlEvent::Failed { id, failure });
+        self.send(ControlEvent::Failed {
+            id: self.id,
+            connection_id: self.connection_id,
+            failure,
+        });
     }
 }
 

@@ -26,6 +26,7 @@ pub(crate) enum ControlEvent {
     /// An attempt entered a phase.
     Progress {
         id: SubchannelId,
+        connection_id: ConnectionId,
         phase: ConnectPhase,
     },
     /// An attempt tried one of the addresses of a name.
@@ -44,6 +45,7 @@ pub(crate) enum ControlEvent {
     /// An attempt failed.
     Failed {
         id: SubchannelId,
+        connection_id: ConnectionId,
         failure: ConnectFailure,
     },
     /// A connection takes no new calls any more.

@@ -21,7 +21,7 @@ use crate::control::inbox::Inbox;
 use crate::control::lines::Lines;
 use crate::control::live::Live;
 use crate::control::watch::WatchTask;
-use crate::core::connections::ReadyConnection;
+use crate::core::connections::{ConnectionId, ReadyConnection};
 use crate::core::{Core, CoreOptions, Output};
 use crate::inspect::connection::ConnectionFacts;
 use crate::inspect::facts::ChannelFacts;
@@ -97,8 +97,8 @@ struct ControlTask {
     http: HttpOptions,
     events: Sender<ControlEvent>,
     inbox: Inbox,
-    /// Attempts that run; dropping the sender cancels one.
-    attempts: BTreeMap<SubchannelId, Sender<()>>,
+    /// Attempts that run.
+    attempts: BTreeMap<SubchannelId, AttemptHandle>,
     /// Watches that run.
     watches: BTreeMap<WatchId, WatchHandle>,
     /// The calls that wait for a free stream.
@@ -109,6 +109,14 @@ struct ControlTask {
     closing: Option<Closing>,
     /// The requests for inspections. One is answered in each round, after its batch of events.
     inspections: VecDeque<(InspectOptions, Sender<ChannelFacts>)>,
+}
+
+/// An attempt that runs; dropping it cancels the attempt.
+struct AttemptHandle {
+    /// The connection that it is to make.
+    connection: ConnectionId,
+    /// Closes the channel that the attempt waits on when it is dropped.
+    _cancel: Sender<()>,
 }
 
 /// A watch that runs; dropping it cancels the watch.
@@ -226,7 +234,11 @@ impl ControlTask {
             ControlEvent::ExitIdle => self.core.exit_idle(now),
             ControlEvent::EnterIdle => self.core.enter_idle(now),
             ControlEvent::ResetBackoff => self.core.reset_backoff(now),
-            ControlEvent::Progress { id, phase } => self.core.handle_progress(id, phase, now),
+            ControlEvent::Progress {
+                id,
+                connection_id,
+                phase,
+            } => self.core.handle_progress(id, connection_id, phase, now),
             ControlEvent::Tried {
                 id,
                 connection_id,
@@ -238,14 +250,18 @@ impl ControlTask {
                 connection,
                 info,
             } => {
-                self.attempts.remove(&id);
+                self.forget_attempt(id, connection_id);
                 self.live.add(connection.end());
                 self.core
                     .handle_connected(id, connection_id, connection, info, now);
             }
-            ControlEvent::Failed { id, failure } => {
-                self.attempts.remove(&id);
-                self.core.handle_failed(id, failure, now);
+            ControlEvent::Failed {
+                id,
+                connection_id,
+                failure,
+            } => {
+                self.forget_attempt(id, connection_id);
+                self.core.handle_failed(id, connection_id, failure, now);
             }
             ControlEvent::Watched { watch, event } => {
                 let is_message = matches!(event, WatchEvent::Message(_));
@@ -270,6 +286,15 @@ impl ControlTask {
                 self.inspections.push_back((options, answer))
             }
             ControlEvent::Shutdown => {}
+        }
+    }
+
+    /// Forgets an attempt that has ended. The one that runs for its subchannel may be a later one: the end of
+    /// an attempt can be on its way when that is cancelled.
+    fn forget_attempt(&mut self, id: SubchannelId, connection: ConnectionId) {
+        let running = self.attempts.get(&id);
+        if running.is_some_and(|running| running.connection == connection) {
+            self.attempts.remove(&id);
         }
     }
 
@@ -360,7 +385,11 @@ impl ControlTask {
                     let mut http = self.http.clone();
                     http.keepalive.time = keepalive_time;
                     let (cancel, cancelled) = async_channel::bounded(1);
-                    self.attempts.insert(id, cancel);
+                    let handle = AttemptHandle {
+                        connection,
+                        _cancel: cancel,
+                    };
+                    self.attempts.insert(id, handle);
                     let attempt = ConnectAttempt {
                         id,
                         connection_id: connection,

@@ -17,8 +17,14 @@ use crate::core::{Core, Output};
 
 impl<C> Core<C> {
     /// Handles an attempt's step from one phase to the next.
-    pub(crate) fn handle_progress(&mut self, id: SubchannelId, phase: ConnectPhase, now: Instant) {
-        if let Some((stage, retry_at)) = self.running_attempt(id) {
+    pub(crate) fn handle_progress(
+        &mut self,
+        id: SubchannelId,
+        connection: ConnectionId,
+        phase: ConnectPhase,
+        now: Instant,
+    ) {
+        if let Some((stage, retry_at)) = self.running_attempt(id, connection) {
             let alone = Stage::Connecting { retry_at, phase };
             let next = stage.with(alone, Growth::Connecting { retry_at, phase });
             self.transition(id, NextStage::Other(next), now);
@@ -55,7 +61,7 @@ impl<C> Core<C> {
         info: ConnectionInfo,
         now: Instant,
     ) {
-        let Some((_, retry_at)) = self.running_attempt(id) else {
+        let Some((_, retry_at)) = self.running_attempt(id, connection_id) else {
             return;
         };
         if let Some(subchannel) = self.subchannels.get_mut(id) {
@@ -86,16 +92,15 @@ impl<C> Core<C> {
     pub(crate) fn handle_failed(
         &mut self,
         id: SubchannelId,
+        connection: ConnectionId,
         failure: ConnectFailure,
         now: Instant,
     ) {
-        let Some((stage, until)) = self.running_attempt(id) else {
+        let Some((stage, until)) = self.running_attempt(id, connection) else {
             return;
         };
         let error = Status::unavailable(failure.to_string());
-        if let Some(subchannel) = self.subchannels.get_mut(id)
-            && let Some(connection) = subchannel.last_attempt
-        {
+        if let Some(subchannel) = self.subchannels.get_mut(id) {
             subchannel.attempts_failed += 1;
             subchannel.last_failure = Some(Arc::new(LastFailure {
                 connection,
@@ -234,10 +239,17 @@ impl<C> Core<C> {
         self.transition(id, NextStage::Other(next), now);
     }
 
-    /// Returns the stage of a subchannel whose attempt runs, and the earliest start of the attempt after
-    /// that; `None` if none runs.
-    fn running_attempt(&self, id: SubchannelId) -> Option<(Stage, Instant)> {
-        let stage = self.subchannels.get(id)?.stage();
-        Some((stage.clone(), stage.retry_time_of_attempt()?))
+    /// Returns the stage of a subchannel whose attempt for this connection runs, and the earliest start of the
+    /// attempt after that; `None` if it does not run. Another one may: what an attempt reports can be on its
+    /// way when that is cancelled.
+    fn running_attempt(
+        &self,
+        id: SubchannelId,
+        connection: ConnectionId,
+    ) -> Option<(Stage, Instant)> {
+        let subchannel = self.subchannels.get(id)?;
+        let stage = subchannel.stage();
+        let retry_at = stage.retry_time_of_attempt()?;
+        (subchannel.last_attempt == Some(connection)).then(|| (stage.clone(), retry_at))
     }
 }

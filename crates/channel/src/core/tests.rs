@@ -177,8 +177,14 @@ impl CoreHarness {
 
     /// Handles the failure of the attempt at this port: connection refused.
     fn refused(&mut self, port: u16) {
-        let id = self.end_attempt(port).id;
-        self.core.handle_failed(id, refused(port), self.now);
+        let attempt = self.end_attempt(port);
+        self.fail(&attempt, refused(port));
+    }
+
+    /// Handles this failure of an attempt.
+    fn fail(&mut self, attempt: &RunningAttempt, failure: ConnectFailure) {
+        let (id, connection) = (attempt.id, attempt.connection);
+        self.core.handle_failed(id, connection, failure, self.now);
         self.settle();
     }
 
@@ -591,10 +597,10 @@ fn a_snapshot_describes_what_calls_wait_for() {
         harness.snapshot.waiting_for("dns:///x"),
         "waiting for a connection: 127.0.0.1:1: connecting"
     );
-    let id = harness.attempts[0].id;
+    let (id, connection) = (harness.attempts[0].id, harness.attempts[0].connection);
     harness
         .core
-        .handle_progress(id, ConnectPhase::Handshake, harness.now);
+        .handle_progress(id, connection, ConnectPhase::Handshake, harness.now);
     harness.settle();
     assert_eq!(
         harness.snapshot.waiting_for("dns:///x"),
@@ -839,9 +845,12 @@ fn random_event(
             let attempt = harness.attempts.remove(rng.below(harness.attempts.len()));
             let (id, connection, address) = (attempt.id, attempt.connection, attempt.address);
             match rng.below(3) {
-                0 => harness
-                    .core
-                    .handle_failed(id, refused(address.port()), harness.now),
+                0 => {
+                    let failure = refused(address.port());
+                    harness
+                        .core
+                        .handle_failed(id, connection, failure, harness.now);
+                }
                 _ => {
                     let port = u32::from(address.port());
                     harness

@@ -26,8 +26,7 @@ fn attempts_that_may_succeed_now_start_at_once() {
                 }
                 port => refused(port),
             };
-            harness.core.handle_failed(attempt.id, failure, harness.now);
-            harness.settle();
+            harness.fail(&attempt, failure);
         }
         harness.wait(Duration::from_secs(12));
     }
@@ -36,7 +35,7 @@ fn attempts_that_may_succeed_now_start_at_once() {
             4 => refused(4),
             port => failed(port, io::ErrorKind::InvalidData, ConnectPhase::TlsHandshake),
         };
-        harness.core.handle_failed(attempt.id, failure, harness.now);
+        harness.fail(&attempt, failure);
     }
     harness.settle();
     assert!(harness.running().is_empty());

@@ -146,6 +146,31 @@ fn an_attempt_goes_on_for_the_other_policy() {
     );
 }
 
+/// What a cancelled attempt reports late changes nothing of the next one, which another policy has requested.
+#[test]
+fn a_late_report_of_a_cancelled_attempt_is_ignored() {
+    let (mut harness, own, other) = held_twice();
+    let late = harness.attempts[0].connection;
+    request(&mut harness, |control| control.remove_subchannel(own));
+    request(&mut harness, |control| control.connect(other));
+    let id = harness.attempt_at(1);
+    let (core, now) = (&mut harness.core, harness.now);
+    core.handle_progress(id, late, ConnectPhase::Handshake, now);
+    core.handle_failed(id, late, refused(1), now);
+    core.handle_connected(id, late, 7, info(1), now);
+    harness.settle();
+    let subchannel = harness.core.subchannels.get(id).expect("a subchannel");
+    assert_eq!(subchannel.attempts_failed, 0);
+    let phase = match subchannel.stage() {
+        Stage::Connecting { phase, .. } => Some(*phase),
+        _ => None,
+    };
+    assert_eq!(phase, Some(ConnectPhase::Dialing));
+    harness.connected(1);
+    let ready = harness.snapshot.connections.get(other);
+    assert_eq!(ready.map(|ready| ready.oldest().connection), Some(1));
+}
+
 /// The attempt that is held back after an unused connection stays held back for the other policy.
 #[test]
 fn a_hold_back_outlives_its_policy() {
