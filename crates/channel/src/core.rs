@@ -120,7 +120,8 @@ pub(crate) struct Core<C> {
     /// When the channel changed its state last; `None` before the first change.
     state_since: Option<Instant>,
     subchannels: Subchannels<C>,
-    /// The subchannels without a hold. Empty but while actions are carried out.
+    /// The subchannels without a hold, or without one whose policy has requested a connection. Empty but
+    /// while actions are carried out.
     unheld: Vec<SubchannelId>,
     watches: Watches,
     published: Published,
@@ -481,7 +482,7 @@ impl<C> Core<C> {
         match action {
             Action::Create { id, address } => self.create(id, address, now),
             Action::Connect(id) => self.connect(id, now),
-            Action::Remove(id) => self.release(id, rest, now),
+            Action::Remove(id) => self.release(id, rest),
             Action::LimitConnections { id, most } => self.limit_connections(id, most),
             Action::RequestReresolution => self.outputs.push_back(Output::ResolveNow),
             Action::Watch { watch, id, call } => self.start_watch(watch, id, call, now),

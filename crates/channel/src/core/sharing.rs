@@ -67,7 +67,7 @@ impl<C> Core<C> {
 
     /// Removes a hold, and its subchannel with the last one. That stays if one of the actions in `rest`
     /// creates a hold of it again.
-    pub(super) fn release(&mut self, hold: HoldId, rest: &mut Rest<'_>, now: Instant) {
+    pub(super) fn release(&mut self, hold: HoldId, rest: &mut Rest<'_>) {
         let Some(left) = self.subchannels.release(hold) else {
             return;
         };
@@ -86,14 +86,15 @@ impl<C> Core<C> {
             // The calls that came by this hold are picked again.
             self.outputs.push_back(Output::WakeLine(left.id));
         }
-        if !left.is_held {
+        // Another action of the batch may hold it again, or connect it for a policy that is left.
+        let is_undecided = !left.is_held || left.is_unwanted;
+        if is_undecided && self.unheld.last() != Some(&left.id) {
             self.unheld.push(left.id);
-        } else if left.is_unwanted {
-            self.stop_attempt(left.id, now);
         }
     }
 
-    /// Ends a batch of actions: removes the subchannels whose last hold was removed, and that got no other.
+    /// Ends a batch of actions: removes the subchannels whose last hold was removed, and that got no other, and
+    /// stops the attempts that no policy waits for any more.
     pub(super) fn remove_unheld(&mut self, now: Instant) {
         for id in std::mem::take(&mut self.unheld) {
             let holds = self.subchannels.get(id).map(|own| &own.holds);

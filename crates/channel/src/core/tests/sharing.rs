@@ -186,6 +186,28 @@ fn a_hold_back_outlives_its_policy() {
     assert_eq!(harness.running(), [1]);
 }
 
+/// An attempt is not cancelled if one batch of actions removes the hold of its policy and connects another one,
+/// in any order.
+#[test]
+fn an_attempt_goes_on_for_a_policy_that_connects_in_the_same_batch() {
+    for removes_first in [true, false] {
+        let (mut harness, own, other) = held_twice();
+        request(&mut harness, |control| {
+            if removes_first {
+                control.remove_subchannel(own);
+            }
+            control.connect(other);
+            if !removes_first {
+                control.remove_subchannel(own);
+            }
+        });
+        assert_eq!((harness.running(), harness.cancelled), (vec![1], 0));
+        let id = harness.attempt_at(1);
+        let subchannel = harness.core.subchannels.get(id).expect("a subchannel");
+        assert_eq!(subchannel.attempts_started, 1);
+    }
+}
+
 /// A subchannel opens as many connections as the policy lets it that lets it most.
 #[test]
 fn the_highest_limit_of_the_holders_counts() {
