@@ -95,6 +95,8 @@ pub(crate) struct Core<C> {
     max_connections: usize,
     /// The id of the last attempt's connection.
     last_connection: ConnectionId,
+    /// The id of the last attempt's connection before the connector changed last.
+    last_before_change: ConnectionId,
     /// The selector of the last resolution. `None` if that had none: the service config in force
     /// then selects.
     selector: Option<Arc<dyn ConfigSelector>>,
@@ -217,6 +219,7 @@ impl<C> Core<C> {
             ),
             max_connections: 1,
             last_connection: ConnectionId::START,
+            last_before_change: ConnectionId::START,
             selector: None,
             actions: Actions::new(),
             policy_name: None,
@@ -291,14 +294,16 @@ impl<C> Core<C> {
     }
 
     /// Handles a change of what connections are made with, such as certificates: ends the back-offs of the
-    /// attempts that may have failed for that.
+    /// attempts that may have failed for that. Attempts that run and fail for that are repeated at once.
     pub(crate) fn handle_connector_changed(&mut self, now: Instant) {
+        self.last_before_change = self.last_connection;
         for id in self.subchannels.waiting() {
             let Some(subchannel) = self.subchannels.get_mut(id) else {
                 continue;
             };
             let last = subchannel.last_failure.as_ref();
-            if last.is_some_and(|last| last.failure.may_end_with_connector()) {
+            let may_end = last.is_some_and(|last| last.failure.may_end_with_connector());
+            if may_end && subchannel.stage().is_back_off() {
                 subchannel.backoff.reset();
                 self.end_wait(id, now);
             }

@@ -60,7 +60,8 @@ pub trait Connector: Debug + Send + Sync {
     ///
     /// Attempts that the connector refused by itself ([`io::ErrorKind::InvalidInput`]), and those that failed
     /// once the stream was there, may succeed then. A channel tries them again at once, without the rest of
-    /// their back-off, and calls this again. A connector over another one passes that one's on.
+    /// their back-off, and calls this again. It does the same with attempts that run at the change, if they fail in
+    /// that way. A connector over another one passes that one's on.
     fn changed(&self) -> Option<BoxFuture<()>> {
         None
     }

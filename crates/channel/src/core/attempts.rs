@@ -89,6 +89,9 @@ impl<C> Core<C> {
     }
 
     /// Handles a failed connection attempt.
+    ///
+    /// It is repeated at once if it began before the connector changed last and may succeed now: it may have
+    /// used the old certificates.
     pub(crate) fn handle_failed(
         &mut self,
         id: SubchannelId,
@@ -100,7 +103,12 @@ impl<C> Core<C> {
             return;
         };
         let error = Status::unavailable(failure.to_string());
+        let is_outdated = connection <= self.last_before_change && failure.may_end_with_connector();
+        let until = if is_outdated { now } else { until };
         if let Some(subchannel) = self.subchannels.get_mut(id) {
+            if is_outdated {
+                subchannel.backoff.reset();
+            }
             subchannel.attempts_failed += 1;
             subchannel.last_failure = Some(Arc::new(LastFailure {
                 connection,

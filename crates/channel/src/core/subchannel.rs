@@ -134,6 +134,18 @@ impl Stage {
         }
     }
 
+    /// Returns true if this stage is the wait after a failed attempt. The wait after the loss of an unused
+    /// connection is none.
+    pub(crate) fn is_back_off(&self) -> bool {
+        matches!(
+            self,
+            Self::BackingOff { .. }
+                | Self::Ready {
+                    growth: Growth::Waiting { error: Some(_), .. },
+                }
+        )
+    }
+
     /// Returns the earliest start of the attempt after the one that runs; `None` if none runs.
     pub(crate) fn retry_time_of_attempt(&self) -> Option<Instant> {
         match self {

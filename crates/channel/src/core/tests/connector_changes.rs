@@ -56,3 +56,56 @@ fn attempts_that_may_succeed_now_start_at_once() {
     harness.wait(Duration::from_millis(1200));
     assert!(harness.running().contains(&1), "a first back-off");
 }
+
+/// Fails the attempt at port 1 in its TLS handshake.
+fn fail_handshake(harness: &mut CoreHarness) {
+    let attempt = harness.end_attempt(1);
+    let kind = io::ErrorKind::InvalidData;
+    harness.fail(&attempt, failed(1, kind, ConnectPhase::TlsHandshake));
+}
+
+/// An attempt that runs at the change may use the old certificates. If it fails for that, it is repeated at once,
+/// and the back-off after the next failure is a first one. One that is refused backs off as before.
+#[test]
+fn attempts_that_run_are_repeated_at_once() {
+    let mut harness = CoreHarness::new(ROUND_ROBIN);
+    harness.list(&[1, 2]);
+    for _ in 0..5 {
+        fail_handshake(&mut harness);
+        harness.refused(2);
+        // Not much longer: the back-off counts from the start of an attempt.
+        while harness.running() != [1, 2] {
+            harness.wait(Duration::from_millis(100));
+        }
+    }
+    harness.core.handle_connector_changed(harness.now);
+    harness.settle();
+    fail_handshake(&mut harness);
+    harness.refused(2);
+    harness.wait(Duration::ZERO);
+    assert_eq!(harness.running(), [1]);
+
+    fail_handshake(&mut harness);
+    harness.wait(Duration::ZERO);
+    assert_eq!(harness.running(), [0; 0], "it had the new certificates");
+    harness.wait(Duration::from_millis(1200));
+    assert_eq!(harness.running(), [1], "a first back-off");
+}
+
+/// An attempt that is held back after the loss of an unused connection stays held back, although an earlier one
+/// has failed in the handshake: the last one has succeeded.
+#[test]
+fn a_hold_back_goes_on() {
+    let mut harness = CoreHarness::new(ROUND_ROBIN);
+    harness.list(&[1]);
+    fail_handshake(&mut harness);
+    harness.wait(Duration::from_millis(1200));
+    harness.connected(1);
+    harness.lose(1, true);
+    assert_eq!(harness.running(), [0; 0]);
+    harness.core.handle_connector_changed(harness.now);
+    harness.settle();
+    assert_eq!(harness.running(), [0; 0]);
+    harness.wait(Duration::from_secs(2));
+    assert_eq!(harness.running(), [1]);
+}
