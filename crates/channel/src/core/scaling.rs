@@ -31,11 +31,11 @@ impl<C> Core<C> {
         let Some(id) = self.subchannels.held(hold) else {
             return;
         };
-        let before = self.max_connections_of(id);
+        let ready = self.subchannels.ready(id);
+        let before = ready.map(|_| self.max_connections_of(id));
         let most = most.map(|most| self.config.permitted_connections(most.get()));
         self.subchannels.limit_connections(hold, most);
-        let is_ready = self.subchannels.ready(id).is_some();
-        if is_ready && self.max_connections_of(id) > before {
+        if before.is_some_and(|before| self.max_connections_of(id) > before) {
             self.outputs.push_back(Output::LookAtLine(id));
         }
     }

@@ -166,10 +166,11 @@ impl<C> Subchannels<C> {
         let Some(slot) = self.slot_mut(id) else {
             return false;
         };
-        let is_ready = slot.ready.is_some();
+        let ready = slot.ready.clone();
+        let is_ready = ready.is_some();
         slot.subchannel.holds.push(Hold::new(hold, is_ready));
         self.holds.insert(hold, id);
-        self.show_connections(id);
+        self.show(hold, ready);
         is_ready
     }
 
@@ -210,8 +211,20 @@ impl<C> Subchannels<C> {
         if let Some((own, id)) = self.hold_mut(hold)
             && std::mem::replace(&mut own.max_connections, most) != most
         {
-            self.show_connections(id);
+            let ready = self.ready(id).map(|ready| ready.with_most(most));
+            self.show(hold, ready);
         }
+    }
+
+    /// Sets the connections of one hold. The others of its subchannel may be very many, and stay as they are.
+    fn show(&mut self, hold: HoldId, ready: Option<ReadySubchannel<C>>) {
+        self.connections_changed |= match ready {
+            Some(ready) => {
+                self.connections.insert(hold, ready);
+                true
+            }
+            None => self.connections.remove(hold),
+        };
     }
 
     /// Makes the connections of a subchannel those of each of its holds.
