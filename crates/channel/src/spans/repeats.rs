@@ -36,6 +36,8 @@ impl Repeats {
         match event {
             ChannelEvent::Endpoints(endpoints) => {
                 let was_failing = self.resolver_error.take().is_some();
+                // A wait after this list is another one.
+                self.resolver_waits = None;
                 let old = self.endpoints.replace(Arc::clone(endpoints));
                 !was_failing && old.is_some_and(|old| old == *endpoints)
             }
@@ -88,5 +90,27 @@ impl Repeats {
     pub(super) fn reason_of(&self, state: ConnectivityState) -> Option<&str> {
         let is_failing = state == ConnectivityState::TransientFailure;
         self.last_failure.as_deref().filter(|_| is_failing)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// A wait that follows a list is written, also if it is for the same resource as the one before that list.
+    #[test]
+    fn each_wait_is_written() {
+        let waiting = ChannelEvent::ResolverWaiting {
+            waits: Some(Arc::from("cluster \"a\"")),
+            waited: Duration::from_secs(2),
+            has_list: true,
+        };
+        let list = ChannelEvent::Endpoints(Arc::from([]));
+        let mut repeats = Repeats::default();
+        let events = [&waiting, &waiting, &list, &waiting];
+        let repeated = events.map(|event| repeats.is_repeated(event));
+        assert_eq!(repeated, [false, true, false, false]);
     }
 }
