@@ -1,6 +1,6 @@
 //! A channel without I/O.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -22,6 +22,7 @@ use crate::pick_first::PickFirstConfig;
 use crate::picker::{Pick, PickRequest, Picker};
 use crate::policy::{OldList, Policy, Update};
 use crate::subchannel::{SubchannelId, SubchannelState};
+use crate::subchannel_ids::SubchannelIds;
 use crate::watch::{Watch, WatchEvent, WatchId};
 use crate::weights::WeightsUpdate;
 
@@ -50,6 +51,10 @@ pub struct FakeChannel<P> {
     /// What the policy has published, oldest first; of each batch, the last only.
     pub published: Vec<Published>,
     actions: Actions,
+    /// The ids of the subchannels that other policies have connected.
+    elsewhere: SubchannelIds,
+    /// The subchannels that share a connection of another policy, and of which the policy is not notified yet.
+    joined: VecDeque<SubchannelId>,
     /// The addresses that were dialled since `dialled` was called last, in order.
     dialled: Vec<String>,
     /// How often re-resolution was requested since `reresolutions` was called last.
@@ -136,6 +141,8 @@ impl<P: Policy> FakeChannel<P> {
             watches: BTreeMap::new(),
             published: Vec::new(),
             actions: Actions::new(),
+            elsewhere: SubchannelIds::new(),
+            joined: VecDeque::new(),
             dialled: Vec::new(),
             reresolutions: 0,
             states: Vec::new(),
@@ -188,16 +195,34 @@ impl<P: Policy> FakeChannel<P> {
     /// Runs the policy, and executes the actions that it requests.
     fn run<R>(&mut self, event: impl FnOnce(&mut P, &mut Control<'_>) -> R) -> R {
         let result = event(&mut self.policy, &mut self.actions.control(self.now));
+        self.execute_all();
+        while let Some(id) = self.joined.pop_front() {
+            if self.subchannels.contains_key(&id) {
+                let control = &mut self.actions.control(self.now);
+                self.policy
+                    .handle_subchannel(id, SubchannelState::Ready, control);
+                self.execute_all();
+            }
+        }
+        result
+    }
+
+    fn execute_all(&mut self) {
         for action in self.actions.take() {
             self.execute(action);
         }
-        result
     }
 
     fn execute(&mut self, action: Action) {
         match action {
             Action::Create { id, address } => {
-                let state = SubchannelState::Idle;
+                let is_ready = self.actions.pool().is_ready(&address);
+                let state = if is_ready {
+                    self.joined.push_back(id);
+                    SubchannelState::Ready
+                } else {
+                    SubchannelState::Idle
+                };
                 let created = FakeSubchannel {
                     address,
                     state,
@@ -344,6 +369,15 @@ impl<P: Policy> FakeChannel<P> {
     /// Moves the subchannel of an address to a state, as [`set_id`](Self::set_id) does.
     pub fn set(&mut self, address: &str, state: SubchannelState) {
         self.set_id(self.id(address), state);
+    }
+
+    /// Connects another policy of the channel to an address: a subchannel that the policy creates for it from now
+    /// on is ready at once, without being dialled. Those that it has stay as they are.
+    pub fn connect_elsewhere(&mut self, to: &str) {
+        let (id, address) = (self.elsewhere.issue(), address(to));
+        let pool = self.actions.pool_mut();
+        pool.insert(id, &address);
+        pool.set_ready(id, &address, true);
     }
 
     /// Connects the subchannel of an address.
