@@ -128,7 +128,7 @@ impl Channel {
 
     /// Returns the numbers of one connection; `None` if it does not exist, or takes no new calls.
     ///
-    /// Takes no lock, and holds up no call.
+    /// Takes no lock, and holds up no call. The time can grow with the number of the channel's connections.
     #[must_use]
     pub fn connection_stats(
         &self,

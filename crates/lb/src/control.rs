@@ -31,7 +31,9 @@ pub enum Action {
         /// The address to connect to.
         address: Address,
     },
-    /// Connect an idle subchannel; do nothing in any other state.
+    /// Connect a subchannel that is idle for this policy; do nothing in any other state. Where another policy
+    /// shares the subchannel and it is not idle, nothing is dialled: the policy is notified of its state at once,
+    /// which may be a failure.
     Connect(SubchannelId),
     /// Remove a subchannel: it gets no new calls, and those in progress finish. The policy gets no
     /// further event of it.
@@ -181,13 +183,19 @@ impl Control<'_> {
     }
 
     /// Returns true if a new subchannel for `address` is ready at once, because another policy of the
-    /// channel is connected to it. That one can be removed in the same event: then it is not.
+    /// channel is connected to it.
+    ///
+    /// True also where the other policy removes its subchannel in the same event: the connection stays for the new
+    /// one.
     #[must_use]
     pub fn is_connected(&self, address: &Address) -> bool {
         self.actions.pool.is_ready(address)
     }
 
     /// Connects an idle subchannel; does nothing in any other state.
+    ///
+    /// Where another policy shares the subchannel and has connected it already, the state is that of the shared one
+    /// at once: connecting, or failed until its back-off ends.
     pub fn connect(&mut self, id: SubchannelId) {
         self.actions.queue.push(Action::Connect(id));
     }

@@ -12,7 +12,8 @@ use trunkline_status::Status;
 /// is not. So a late event of a removed subchannel cannot be taken for one of its successor.
 ///
 /// Policies that connect to one address share a subchannel, and each has an id of its own for it. Observers,
-/// channelz and inspections have the id of the subchannel itself. While nothing is shared, both are the same.
+/// channelz and inspections have the id of the subchannel itself. Both may differ for the same subchannel, also
+/// after the last other policy is gone: never compare the one with the other.
 ///
 /// # Examples
 ///

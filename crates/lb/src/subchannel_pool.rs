@@ -12,6 +12,24 @@ use crate::subchannel::SubchannelId;
 /// The channel keeps it up to date. Two addresses are of one subchannel if a connection to the one may be
 /// used for the other ([`Address::same_connection`]), and if they have the same labels of metrics
 /// ([`BackendLabels`]): what is measured of a subchannel has its labels.
+///
+/// # Examples
+///
+/// ```
+/// use std::net::SocketAddr;
+///
+/// use trunkline_endpoint::Address;
+/// use trunkline_lb::{SubchannelId, SubchannelPool};
+///
+/// let address = Address::from(SocketAddr::from(([192, 0, 2, 1], 443)));
+/// let id: SubchannelId = "#0.0".parse().expect("an id");
+/// let mut pool = SubchannelPool::new();
+/// pool.insert(id, &address);
+/// assert_eq!(pool.find(&address), Some(id));
+/// assert!(!pool.is_ready(&address));
+/// pool.set_ready(id, &address, true);
+/// assert!(pool.is_ready(&address));
+/// ```
 #[derive(Default)]
 pub struct SubchannelPool {
     /// More than one for addresses that differ in their labels.

@@ -167,12 +167,15 @@ impl<C> Connections<C> {
     }
 
     /// Returns one connection of a subchannel.
+    ///
+    /// One look-up for a subchannel that has a hold of the same id, as most have until the policy changes.
+    /// Otherwise the time grows with the number of connections.
     pub(crate) fn find(
         &self,
         id: SubchannelId,
         connection: ConnectionId,
     ) -> Option<&ReadyConnection<C>> {
-        // While nothing is shared, the hold of a subchannel has its id.
+        // Another subchannel may have the hold of this id, but not this connection.
         let own = self.get(id).and_then(|own| own.find(connection));
         if let Some(ready) = own {
             return Some(ready);

@@ -15,7 +15,8 @@ pub(crate) struct Hold {
     pub(crate) id: HoldId,
     /// True while the policy is notified of every state.
     follows: bool,
-    /// The most connections that the policy lets the subchannel open; `None` for the channel's own number.
+    /// The most connections that the policy lets the subchannel open; `None` for the channel's own number. The
+    /// subchannel opens as many as the hold with the highest number permits.
     pub(crate) max_connections: Option<usize>,
 }
 

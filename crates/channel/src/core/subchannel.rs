@@ -212,8 +212,8 @@ impl Subchannel {
         &self.stage
     }
 
-    /// Returns how many connections it opens, where the channel opens `default`: what the policy lets it
-    /// that lets it most.
+    /// Returns how many connections it opens, where the channel opens `default`: the highest number that one of
+    /// its policies permits.
     pub(crate) fn max_connections(&self, default: usize) -> usize {
         let own = self.holds.iter();
         let own = own.map(|hold| hold.max_connections.unwrap_or(default));

@@ -81,7 +81,8 @@ pub(crate) struct Released {
     pub(crate) is_held: bool,
     /// True if it has a connection.
     pub(crate) is_ready: bool,
-    /// True if it is neither idle, nor does it do anything for a policy that has requested a connection.
+    /// True if it is not idle, and none of the holds that are left [follows](Hold::follows) it: an attempt, or
+    /// the wait for one, is of no use to any policy.
     pub(crate) is_unwanted: bool,
 }
 
@@ -156,7 +157,7 @@ impl<C> Subchannels<C> {
         Some((own, id))
     }
 
-    /// Returns all holds, in the order of their indices.
+    /// Returns the table that has the subchannel of each hold.
     pub(crate) fn holds(&self) -> &Holds {
         &self.holds
     }

@@ -155,6 +155,22 @@ impl PolicyNode {
 
     /// Replaces each subchannel of the endpoints in the tree by what `rename` returns for it. A channel that
     /// shares subchannels replaces the ids that policies have by those of the subchannels.
+    ///
+    /// The subchannels of an endpoint are in the order of the new ids.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use trunkline_lb::testing::FakeChannel;
+    /// use trunkline_lb::{Policy, PolicyOptions, RoundRobin, SubchannelId};
+    ///
+    /// let mut channel = FakeChannel::new(RoundRobin::new(&PolicyOptions::new(1)));
+    /// channel.update("192.0.2.1:443").expect("a list");
+    /// let mut node = channel.policy.inspect(channel.now);
+    /// let shown: SubchannelId = "#7.0".parse().expect("an id");
+    /// node.rename_subchannels(&|_| shown);
+    /// assert!(node.subchannels().eq([shown]));
+    /// ```
     pub fn rename_subchannels(&mut self, rename: &impl Fn(SubchannelId) -> SubchannelId) {
         for child in &mut self.children {
             child.node.rename_subchannels(rename);
