@@ -73,6 +73,17 @@ fn words(text: &str) -> BTreeSet<&str> {
     words.filter(is_name).collect()
 }
 
+/// "All" is every target, not those that have calls: a client of xDS without its control plane, or of a
+/// backend whose TLS fails, may have no call that was attempted.
+#[test]
+fn all_targets_are_not_those_with_calls() {
+    let variable = DASHBOARD.split("\"name\": \"target\"").nth(1);
+    let variable = variable.and_then(|rest| rest.split("\"name\":").next());
+    let variable = variable.expect("the variable `target`");
+    assert!(variable.contains("\"includeAll\": true"), "{variable}");
+    assert!(variable.contains("\"allValue\": \".*\""), "{variable}");
+}
+
 /// Each name in the dashboard, and in the alerts of the page, is that of an instrument or a label.
 #[test]
 fn the_dashboard_shows_what_exists() {
