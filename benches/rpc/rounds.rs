@@ -1,7 +1,6 @@
 //! Runs the rounds of all clients in turn.
 
-use std::time::Duration;
-
+use trunkline_benches::budget;
 use trunkline_benches::clock::wall_time;
 use trunkline_benches::protocol::{Case, Kind, Measure};
 use trunkline_benches::strace::Strace;
@@ -10,12 +9,6 @@ use crate::cases;
 use crate::options::Size;
 use crate::process::{Client, Contestant, Server, Start};
 use crate::samples::Samples;
-
-/// How long a round of CPU may take. A client that waits 40 ms a call for a delayed
-/// acknowledgement makes fewer calls: what it costs a call is known from them too.
-const ROUND: Duration = Duration::from_millis(300);
-/// The least calls of a round.
-const FEW: usize = 20;
 
 /// Clients that are compared with each other, under the same conditions.
 pub(crate) struct Field {
@@ -134,7 +127,7 @@ impl Field {
             let few = calls.div_ceil(4);
             let start = wall_time();
             round(self, at, few, Measure::Cpu);
-            *own = within(ROUND, few, wall_time() - start, calls);
+            *own = budget::calls(&case, calls, few, wall_time() - start);
         }
         for turn in 0..self.size.rounds {
             // Each round starts with another client.
@@ -186,11 +179,4 @@ impl Field {
             Err(error) => panic!("{label}: {what}: {error}"),
         }
     }
-}
-
-/// Returns how many calls fit into a round, if `ran` of them took `took`.
-fn within(round: Duration, ran: usize, took: Duration, calls: usize) -> usize {
-    let fit = round.as_secs_f64() * ran as f64 / took.as_secs_f64();
-    // Of a client that is fast, this is far more than the calls of a round.
-    (fit as usize).clamp(FEW.min(calls), calls)
 }

@@ -1,11 +1,13 @@
 //! Code that the benchmarks share.
 //!
-//! What they measure with: [`allocations`], [`memory`], [`clock`], [`usage`], [`strace`], [`statistics`],
-//! [`turns`], [`contest`], [`runs`]. How they speak with their processes: [`child`], [`protocol`]. Those in Go:
-//! [`go`]. How they report: [`machine`], [`versions`], [`results`], [`text`], [`publish`].
+//! What they measure with: [`allocations`], [`memory`], [`clock`], [`usage`], [`strace`],
+//! [`statistics`], [`budget`], [`turns`], [`contest`], [`runs`]. How they speak with their processes:
+//! [`child`], [`protocol`]. Those in Go: [`go`]. How they report: [`machine`], [`versions`], [`results`],
+//! [`text`], [`publish`].
 
 pub mod allocations;
 pub mod atomics;
+pub mod budget;
 pub mod child;
 pub mod clock;
 pub mod contest;
