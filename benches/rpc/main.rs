@@ -36,12 +36,14 @@ mod variant;
 mod watchers;
 
 use std::env;
+use std::process::ExitCode;
 
 use rustix::process::{Resource, getrlimit, setrlimit};
 use serde_json::{Value, json};
 use trunkline_benches::allocations::CountingAllocator;
+use trunkline_benches::budget::{FEW, ROUND};
 use trunkline_benches::protocol::Case;
-use trunkline_benches::publish::publish;
+use trunkline_benches::publish;
 use trunkline_benches::results::Results;
 
 use crate::cases::Group;
@@ -54,21 +56,25 @@ use crate::variant::{FREE, ONE_THREAD, Stack, Variant, WATCHED};
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator;
 
-fn main() {
+fn main() -> ExitCode {
     match env::var(ROLE).ok() {
         Some(role) if role == server::ROLE => server::run(),
         Some(role) => client::run(&role),
-        None => compare(&Options::from_args()),
+        None => return compare(&Options::from_args()),
     }
+    ExitCode::SUCCESS
 }
 
-fn compare(options: &Options) {
+fn compare(options: &Options) -> ExitCode {
     raise_limit_of_files();
     let mut results = Results::new("rpc");
     let size = options.size;
     results.notes.push(format!(
-        "{} runs with all processes started again, in each {} rounds of each case, in which all clients take turns; {} calls in a round (a quarter of that with one in flight)",
-        size.generations, size.rounds, size.calls
+        "{} runs with all processes started again, in each {} rounds of each case, in which all clients take turns; {} calls in a round (a quarter of that with one in flight), or as many as fit into {} ms, but at least {FEW} and one of each caller",
+        size.generations,
+        size.rounds,
+        size.calls,
+        ROUND.as_millis()
     ));
     if cfg!(debug_assertions) {
         let note = "built without optimization: these figures say nothing about speed";
@@ -96,7 +102,7 @@ fn compare(options: &Options) {
         }
     }
     results.raw = raw.into_iter().collect();
-    publish(&results).expect("a file that can be written");
+    publish::end(&results)
 }
 
 /// Measures all cases of the groups, and adds their tables. Returns all figures.
