@@ -1,10 +1,10 @@
 //! The memory of a channel with many backends.
 
-use std::fs;
 use std::time::Duration;
 
 use trunkline_benches::allocations::growth_of_all_threads;
 use trunkline_benches::protocol::{Case, Cost, Measure, Round};
+use trunkline_benches::sockets::answered;
 use trunkline_benches::usage::rss_bytes;
 
 use crate::executor::Executor;
@@ -41,29 +41,18 @@ pub(crate) fn measure<S: Stack>(executor: &Executor, stack: &S, round: Round) ->
     }
 }
 
-/// Makes calls until each backend has a connection.
+/// Makes calls until each backend has answered on its connection.
 fn connect_all<S: Service>(executor: &Executor, channel: &Connected<S>, case: Case) {
     for _ in 0..PATIENCE {
-        if sockets() >= case.backends {
+        if answered() >= case.backends {
             return;
         }
         call(executor, channel, case, case.backends);
     }
-    panic!("{} of {} backends are connected", sockets(), case.backends);
+    panic!("{} of {} backends are connected", answered(), case.backends);
 }
 
 fn call<S: Service>(executor: &Executor, channel: &Connected<S>, case: Case, calls: usize) {
     let caller = unary(channel.stub(), case, 0, 0..calls, Measure::Cpu);
     executor.run(vec![caller]);
-}
-
-/// Returns how many sockets this process has open.
-fn sockets() -> usize {
-    let files = fs::read_dir("/proc/self/fd").expect("a machine with /proc");
-    let targets = files
-        .flatten()
-        .filter_map(|file| fs::read_link(file.path()).ok());
-    targets
-        .filter(|target| target.to_string_lossy().starts_with("socket:"))
-        .count()
 }

@@ -1,6 +1,6 @@
 //! Code that the benchmarks share.
 //!
-//! What they measure with: [`allocations`], [`memory`], [`clock`], [`usage`], [`strace`],
+//! What they measure with: [`allocations`], [`memory`], [`clock`], [`usage`], [`sockets`], [`strace`],
 //! [`statistics`], [`budget`], [`turns`], [`contest`], [`runs`]. How they speak with their processes:
 //! [`child`], [`protocol`]. Those in Go: [`go`]. How they report: [`machine`], [`versions`], [`results`],
 //! [`text`], [`publish`].
@@ -20,6 +20,7 @@ pub mod protocol;
 pub mod publish;
 pub mod results;
 pub mod runs;
+pub mod sockets;
 pub mod statistics;
 pub mod strace;
 pub mod text;
