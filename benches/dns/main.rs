@@ -81,14 +81,13 @@ fn compare() -> ExitCode {
     let hickory = versions::of("hickory-resolver").to_owned();
     results.versions = vec![(HICKORY.to_owned(), hickory)];
     let cpu = run.contest(CPU);
-    let title =
-        "CPU time of the client a lookup, as a ratio to hickory-resolver's (in brackets: its time)";
-    let mut table = cpu.table_of_ratios(title, HICKORY, "us");
-    table.plot = Some("dns-lookup".to_owned());
-    let title = "CPU time of the client a lookup, in microseconds";
-    results
-        .tables
-        .extend([table, cpu.table_of_figures(title, 1)]);
+    let titles = [
+        "CPU time of the client a lookup, as a ratio to hickory-resolver's (in brackets: its time)",
+        "CPU time of the client a lookup, in microseconds",
+    ];
+    let mut tables = cpu.tables(titles, HICKORY, "us", 1);
+    tables[0].plot = Some("dns-lookup".to_owned());
+    results.tables.extend(tables);
     let targets = TARGETS.map(|(name, most)| cpu.target_of_ratio(CASE, name, HICKORY, most));
     results.targets.extend(targets);
     hostile::report(&run, &mut results);

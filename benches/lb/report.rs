@@ -51,14 +51,16 @@ pub(crate) fn results(run: &Run, size: &Size, has_all: bool) -> Results {
 
 fn add_picks(run: &Run, size: &Size, results: &mut Results) {
     let (pick, sharing) = (run.contest(PICK), run.contest(SHARING));
-    let title = "A pick, as a ratio to the floor (in brackets: its time)";
-    let mut table = pick.table_of_ratios(title, FLOOR, "ns");
-    table.plot = Some("lb-pick".to_owned());
-    results.tables.push(table);
+    let titles = [
+        "A pick, as a ratio to the floor (in brackets: its time)",
+        "A pick, in nanoseconds",
+    ];
+    let mut tables = pick.tables(titles, FLOOR, "ns", 1);
+    tables[0].plot = Some("lb-pick".to_owned());
+    results.tables.extend(tables);
     let figures = |name, title: &str, digits| run.contest(name).table_of_figures(title, digits);
     let beside = "A pick while another thread picks without pause, in nanoseconds";
     results.tables.extend([
-        figures(PICK, "A pick, in nanoseconds", 1),
         figures(BESIDE, beside, 1),
         figures(END, "The end of a call, in nanoseconds", 1),
     ]);

@@ -157,6 +157,16 @@ impl Contest {
         self.table(title, columns.collect(), |case, of| self.figure(case, of))
     }
 
+    /// Returns the table of the ratios to a contestant's figures, and that of the figures, for `titles`.
+    ///
+    /// The ratios judge the rows. The figures do not, as each loss would count twice.
+    #[must_use]
+    pub fn tables(&self, titles: [&str; 2], to: &str, unit: &str, digits: usize) -> [Table; 2] {
+        let mut figures = self.table_of_figures(titles[1], digits);
+        figures.is_judged = false;
+        [self.table_of_ratios(titles[0], to, unit), figures]
+    }
+
     fn table(
         &self,
         title: &str,
@@ -285,6 +295,16 @@ mod tests {
         let json = serde_json::to_string(&contest).expect("JSON");
         let read: Contest = serde_json::from_str(&json).expect("a contest");
         assert_eq!(read, contest);
+    }
+
+    /// Where ratios and figures are side by side, a loss counts once.
+    #[test]
+    fn figures_beside_ratios_judge_nothing() {
+        let titles = ["Time, as a ratio", "Time, in ns"];
+        let tables = contest(&[4.0], &[1.0]).tables(titles, "peer", "ns", 1);
+        let judged = tables.map(|table| (table.title, table.is_judged));
+        let expected = [("Time, as a ratio", true), ("Time, in ns", false)];
+        assert_eq!(judged, expected.map(|(title, is)| (title.to_owned(), is)));
     }
 
     #[test]

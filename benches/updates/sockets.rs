@@ -52,20 +52,16 @@ pub(crate) fn measure(is_whole: bool) -> Contest {
     contest
 }
 
-/// Adds the table.
+/// Adds the tables.
 pub(crate) fn report(run: &Run, results: &mut Results) {
     let contest = run.contest(CPU);
-    results.tables.extend([
-        contest.table_of_ratios(
-            "An update of 5,000 endpoints on sockets: CPU time of the client, as a ratio to tonic's (in brackets: its time)",
-            TONIC,
-            "ms",
-        ),
-        contest.table_of_figures(
-            "An update of 5,000 endpoints on sockets: CPU time of the client in milliseconds",
-            2,
-        ),
-    ]);
+    let titles = [
+        "An update of 5,000 endpoints on sockets: CPU time of the client, as a ratio to tonic's (in brackets: its time)",
+        "An update of 5,000 endpoints on sockets: CPU time of the client in milliseconds",
+    ];
+    results
+        .tables
+        .extend(contest.tables(titles, TONIC, "ms", 2));
 }
 
 /// A client, and the server of its own.
