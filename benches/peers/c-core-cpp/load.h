@@ -68,26 +68,33 @@ class Times {
   bool is_measured_;
 };
 
-// Returns the stub for a call. It has to live as long as the call: until the next stub is asked for.
-using StubSource = std::function<Stub*()>;
+// Where a caller has its stubs from.
+struct StubSource {
+  // Returns the stub for a call, which lives until `drop`.
+  std::function<Stub*()> next;
+  // Drops what only the last call needed.
+  std::function<void()> drop;
+};
 
 // Makes unary calls, one after the other.
 class Caller {
  public:
-  Caller(StubSource stub, grpc::CompletionQueue& queue, const Case& work, int number, int calls,
+  Caller(StubSource stubs, grpc::CompletionQueue& queue, const Case& work, int number, int calls,
          Times& times)
-      : stub_(std::move(stub)), queue_(queue), work_(work), number_(number), calls_(calls), times_(times) {}
+      : stubs_(std::move(stubs)), queue_(queue), work_(work), number_(number), calls_(calls), times_(times) {}
 
   // Starts the next call. Returns false if there is none.
   bool Next() {
     if (call_ == calls_) return false;
-    start_ = times_.Start();
-    // The context of the last call goes before its channel.
+    // What the last call leaves is not part of the next one's time. Its context goes before its channel.
     reader_.reset();
+    context_.reset();
+    stubs_.drop();
+    start_ = times_.Start();
     context_.emplace();
     if (work_.timeout) context_->set_deadline(std::chrono::system_clock::now() + kTimeout);
     request_.set_value(Text(number_, call_, work_.bytes));
-    reader_ = stub_()->PrepareUnaryCall(&*context_, "/helloworld.Greeter/SayHello", request_, &queue_);
+    reader_ = stubs_.next()->PrepareUnaryCall(&*context_, "/helloworld.Greeter/SayHello", request_, &queue_);
     reader_->StartCall();
     reader_->Finish(&reply_, &status_, this);
     ++call_;
@@ -102,7 +109,7 @@ class Caller {
   }
 
  private:
-  StubSource stub_;
+  StubSource stubs_;
   grpc::CompletionQueue& queue_;
   const Case& work_;
   const int number_;

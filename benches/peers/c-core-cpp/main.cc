@@ -48,15 +48,15 @@ std::function<StubSource()> Sources(Channels& channels, const Round& round) {
     const Setup& setup = channels.setup();
     return [&setup, &work]() -> StubSource {
       auto last = std::make_shared<std::unique_ptr<Stub>>();
-      return [&setup, &work, last] {
-        last->reset();
+      const auto next = [&setup, &work, last] {
         *last = std::make_unique<Stub>(MakeChannel(setup, work));
         return last->get();
       };
+      return {next, [last] { last->reset(); }};
     };
   }
   auto stub = std::make_shared<Stub>(channels.Get(work));
-  return [stub]() -> StubSource { return [stub] { return stub.get(); }; };
+  return [stub]() -> StubSource { return {[stub] { return stub.get(); }, [] {}}; };
 }
 
 // Runs the callers, and returns the time of each call if it is measured.

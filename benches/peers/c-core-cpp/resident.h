@@ -36,7 +36,7 @@ inline std::vector<std::string> ResidentBackends(const Setup& setup, size_t coun
 inline void MakeCalls(Stub& stub, Round round, int calls) {
   round.calls = calls;
   Times times(false);
-  RunCallers([&]() -> StubSource { return [&] { return &stub; }; }, round, 0, 1, times);
+  RunCallers([&]() -> StubSource { return {[&] { return &stub; }, [] {}}; }, round, 0, 1, times);
 }
 
 // Connects all backends, and returns the memory that this takes.
