@@ -19,6 +19,10 @@ pub(crate) const WITH_PEERS: &str = "rpc";
 /// The benchmarks that do not write their figures: what they measure is in `docs/telemetry.md`.
 const SILENT: [&str; 2] = ["inspect", "telemetry"];
 
+/// The arguments of benchmarks that choose the size of a run, each with a value. All others choose a part
+/// of it, or change what takes part.
+const SIZES: [&str; 3] = ["--generations", "--rounds", "--calls"];
+
 /// What the command was asked for.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Options {
@@ -82,8 +86,46 @@ impl Options {
             return Err(Failure::usage("a quick run has no figures for the page")
                 .remedy("leave out `--quick` or `--write-docs`"));
         }
-        Ok(options)
+        if options.writes_docs
+            && let Some(part) = options.part()
+        {
+            return Err(Failure::usage(format!(
+                "`{part}` measures another thing than the page shows"
+            ))
+            .remedy(format!(
+                "leave out `{part}` or `--write-docs`, which takes only {}",
+                SIZES.join(", ")
+            )));
+        }
+        let writes = options.writes_docs || options.json.is_some();
+        match &options.name {
+            Some(name) if writes && is_silent(name) => Err(Failure::usage(format!(
+                "`{name}` does not write its figures"
+            ))
+            .remedy("leave out `--json` and `--write-docs`: it prints them")),
+            _ => Ok(options),
+        }
     }
+
+    /// Returns the first argument that changes what is measured, and not only the size of the run.
+    fn part(&self) -> Option<&str> {
+        if self.peers == Peers::None {
+            return Some("--peers none");
+        }
+        let mut rest = self.rest.iter().map(String::as_str);
+        while let Some(arg) = rest.next() {
+            if !SIZES.contains(&arg) {
+                return Some(arg);
+            }
+            // Its value.
+            rest.next();
+        }
+        None
+    }
+}
+
+fn is_silent(name: &str) -> bool {
+    SILENT.contains(&name)
 }
 
 impl Peers {
@@ -115,7 +157,7 @@ pub(crate) fn targets(context: &Context) -> Result<Vec<&Target>, Failure> {
 
 /// Returns whether a benchmark writes its figures.
 pub(crate) fn reports(target: &Target) -> bool {
-    !SILENT.contains(&target.name.as_str())
+    !is_silent(&target.name)
 }
 
 /// Returns the command lines of the peers from outside of the workspace, which speak the protocol of
@@ -180,5 +222,33 @@ mod tests {
             what("--quick --write-docs"),
             "a quick run has no figures for the page"
         );
+        assert_eq!(
+            what("inspect --json out.json"),
+            "`inspect` does not write its figures"
+        );
+        assert_eq!(
+            what("telemetry --write-docs"),
+            "`telemetry` does not write its figures"
+        );
+    }
+
+    /// A part of a benchmark would take the place of the whole on the page.
+    #[test]
+    fn only_a_whole_run_writes_the_page() {
+        let what = |line| parse(line).expect_err("a part");
+        let refused = |arg| format!("`{arg}` measures another thing than the page shows");
+        assert_eq!(what("lb --picks --write-docs"), refused("--picks"));
+        assert_eq!(what("rpc --write-docs --only TLS"), refused("--only"));
+        assert_eq!(
+            what("rpc --rounds 3 --telemetry --write-docs"),
+            refused("--telemetry")
+        );
+        assert_eq!(
+            what("rpc --peers none --write-docs"),
+            refused("--peers none")
+        );
+        let sizes = "rpc --write-docs --generations 5 --rounds 3 --calls 100";
+        assert!(parse(sizes).is_ok());
+        assert!(parse("lb --picks --json out.json").is_ok());
     }
 }

@@ -40,8 +40,9 @@ fn run(context: &Context, args: &[String]) -> Result<(), Failure> {
             remove(file)?;
         }
         // A benchmark that misses a target fails, and its figures are written all the same.
-        if let Err(failure) = one(context, target, &options, file.as_deref()) {
-            println!("{}: {}", target.name, failure.what);
+        if let Err(mut failure) = one(context, target, &options, file.as_deref()) {
+            failure.what = format!("{}: {}", target.name, failure.what);
+            failure.report();
             failed.push(target.name.as_str());
         }
         written.extend(file.filter(|file| file.is_file()));
@@ -58,7 +59,12 @@ fn run(context: &Context, args: &[String]) -> Result<(), Failure> {
     if failed.is_empty() {
         return Ok(());
     }
-    Err(Failure::new(format!("failed: {}", failed.join(", "))))
+    Err(
+        Failure::new(format!("failed: {}", failed.join(", "))).remedy(format!(
+            "see above which target each missed, or its error; then `cargo xtask bench {}` runs one again",
+            failed[0]
+        )),
+    )
 }
 
 /// Runs a benchmark, which writes its figures to `file` if there is one.
