@@ -18,7 +18,8 @@ pub struct Results {
     pub versions: Vec<(String, String)>,
     /// The tables, in order.
     pub tables: Vec<Table>,
-    /// What it has to show. Empty in a short run, which shows nothing.
+    /// What it has to show. A short run has none about times, which mean nothing there; counts, such as
+    /// those of allocations, are the same in each run.
     pub targets: Vec<Target>,
     /// What was not measured, with the reason.
     pub left_out: Vec<String>,

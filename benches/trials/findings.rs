@@ -22,7 +22,7 @@ impl Findings {
         }
     }
 
-    /// Adds a table of counts. The counts of calls that were made do not judge anybody.
+    /// Adds a table of counts. A count is not a cost, so the table is not judged.
     pub(crate) fn add_table(&mut self, title: String, columns: &[&str], rows: Vec<Counts>) {
         let columns = columns
             .iter()
