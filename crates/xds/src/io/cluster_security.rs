@@ -30,7 +30,7 @@ struct State {
     providers: BTreeMap<Arc<str>, Arc<Provider>>,
     /// The host names of endpoints, of the clusters with `auto_host_sni`.
     names: BTreeMap<Arc<str>, Arc<EndpointNames>>,
-    /// Given when one of the providers has something new.
+    /// Given when one of the providers has something new, or a cluster has other TLS.
     replaced: Signals,
 }
 
@@ -77,7 +77,8 @@ impl ClusterSecurity {
     }
 
     /// Puts a configuration in force: the providers that its clusters name are in use from now on, and no
-    /// others.
+    /// others. A cluster whose TLS changes counts as new certificates: connections that failed are tried
+    /// again.
     pub(super) fn replace(
         &self,
         config: &Arc<XdsConfig>,
@@ -105,9 +106,15 @@ impl ClusterSecurity {
                 }
             }
         }
-        let before = {
+        let (before, given) = {
             let mut state = self.state.lock();
-            let replaced = std::mem::take(&mut state.replaced);
+            let mut replaced = std::mem::take(&mut state.replaced);
+            let differs = |old| tls_differs(old, config);
+            let given = if state.config.as_deref().is_some_and(differs) {
+                std::mem::take(&mut replaced)
+            } else {
+                Signals::default()
+            };
             for signal in replaced.waiting() {
                 providers
                     .values()
@@ -119,10 +126,11 @@ impl ClusterSecurity {
                 names,
                 replaced,
             };
-            std::mem::replace(&mut *state, new)
+            (std::mem::replace(&mut *state, new), given)
         };
         // The providers that are not used any more end without the lock.
         drop(before);
+        given.give();
     }
 
     /// Ends the use of all providers, because the channel is idle.
@@ -138,7 +146,7 @@ impl ClusterSecurity {
         drop(before);
     }
 
-    /// Ends when one of the providers in use has new certificates.
+    /// Ends when one of the providers in use has new certificates, or a cluster has other TLS.
     pub(super) fn replaced(&self) -> BoxFuture<()> {
         let signal = Arc::new(Replaced::default());
         let mut state = self.state.lock();
@@ -217,6 +225,18 @@ fn tls_of(resolved: &Arc<ResolvedCluster>) -> Option<(&Arc<Cluster>, &UpstreamTl
         ResolvedCluster::Leaf { cluster, .. } => Some((cluster, cluster.tls.as_ref()?)),
         ResolvedCluster::Aggregate { .. } => None,
     }
+}
+
+/// Returns whether a cluster that is in both configurations, and usable in both, has other TLS in the new
+/// one.
+fn tls_differs(old: &XdsConfig, new: &XdsConfig) -> bool {
+    let tls = |resolved| tls_of(resolved).map(|(_, tls)| tls);
+    new.clusters.iter().any(|(name, resolved)| {
+        let (Some(Ok(old)), Ok(new)) = (old.clusters.get(name), resolved) else {
+            return false;
+        };
+        tls(old) != tls(new)
+    })
 }
 
 impl fmt::Debug for ClusterSecurity {

@@ -9,8 +9,9 @@ use futures_util::future::{Either, select};
 use trunkline_sim::control_plane::proto::envoy::r#type::matcher::v3::string_matcher::MatchPattern;
 use trunkline_sim::control_plane::resources;
 
-use super::secure_mesh::{SecureMesh, WORKLOAD, secure, tls, validation};
+use super::secure_mesh::{SecureMesh, WORKLOAD, secure, socket, tls, validation};
 use crate::mesh::{backend, call};
+use crate::settings::most_calls;
 
 /// Makes a call every 10 ms until `change` has ended, and returns how many each backend answered. None
 /// fails.
@@ -34,6 +35,35 @@ async fn calls_during(
         Either::Left(((), _)) => answers.take(),
         Either::Right((never, _)) => never,
     }
+}
+
+/// A cluster whose TLS did not fit its backend and is corrected: the backend is tried again at once, and not after
+/// the back-off, which is near two minutes by then.
+#[test]
+fn xds_4_9_corrected_tls_ends_the_back_off() {
+    let secure_mesh = SecureMesh::new(541);
+    let mesh = &secure_mesh.mesh;
+    let named = |name: &str| tls(validation([MatchPattern::Exact(name.into())]));
+    secure_mesh.set_cluster(named("carts.mesh.test"));
+    let channel = secure_mesh.channel();
+    mesh.sim.run(async {
+        call(&channel, "/a.B/C").await.expect_err("another name");
+        mesh.sleep(Duration::from_secs(1000)).await;
+        let before = mesh.sim.net().attempts(secure());
+
+        // What is no change of the TLS ends no back-off.
+        let mut cluster = resources::cluster_with_endpoints("cluster", "endpoints");
+        cluster.transport_socket = Some(socket(&named("carts.mesh.test")));
+        cluster.circuit_breakers = Some(most_calls(30));
+        mesh.plane.set(cluster);
+        mesh.sleep(Duration::from_secs(1)).await;
+        assert_eq!(mesh.sim.net().attempts(secure()), before);
+
+        secure_mesh.set_cluster(named(WORKLOAD));
+        mesh.sleep(Duration::from_secs(1)).await;
+        assert_eq!(mesh.sim.net().attempts(secure()), before + 1);
+        assert_eq!(call(&channel, "/a.B/C").await, Ok(secure()));
+    });
 }
 
 /// The connections that exist stay; new ones have the TLS of the moment. No call fails, and no backend is
