@@ -401,3 +401,49 @@ fn xds_5_3_unused_clusters_are_forgotten() {
     // Used again, its counts begin at 0.
     assert_eq!(harness.report(totals(2, 2, 0)), [stats([2, 2, 0, 0], 30)]);
 }
+
+/// 5.1: "never two starts within 1 s", and the back-off, count where reports end and begin again in between, as
+/// where a control plane takes `lrs_server` away and gives it back.
+#[test]
+fn xds_5_1_the_back_off_outlasts_the_end_of_reports() {
+    let second = Duration::from_secs(1);
+    let mut harness = Harness::started();
+    harness.reporter.handle_stream_ended(harness.now);
+    let due = harness.reporter.poll_timeout().expect("a back-off");
+    for _ in 0..3 {
+        harness.reporter.handle_stop(harness.now);
+        assert_eq!(harness.outputs(), [LoadOutput::End, LoadOutput::Finished]);
+        harness.reporter.handle_resume(harness.now);
+        assert_eq!(harness.reporter.poll_timeout(), Some(due));
+    }
+
+    // Without an answer, the end counts as a failure.
+    assert!(matches!(
+        harness.pass(2 * second)[..],
+        [LoadOutput::Start, LoadOutput::Send(_)]
+    ));
+    let wait = restart(&mut harness).as_secs_f64();
+    assert!((0.8 * 1.6..=1.2 * 1.6).contains(&wait), "{wait}");
+
+    // After an answer it is a second.
+    assert!(matches!(
+        harness.pass(2 * second)[..],
+        [LoadOutput::Start, LoadOutput::Send(_)]
+    ));
+    harness.reporter.handle_written();
+    harness.answer(all(), Some(10));
+    harness.reporter.handle_stop(harness.now);
+    assert_eq!(harness.outputs(), [LoadOutput::Collect]);
+    harness.hand_in(totals(2, 2, 0));
+    harness.reporter.handle_written();
+    assert_eq!(restart(&mut harness), second);
+}
+
+/// Ends the reports and resumes them. Returns how long the next stream waits.
+fn restart(harness: &mut Harness) -> Duration {
+    harness.reporter.handle_stop(harness.now);
+    assert_eq!(harness.outputs(), [LoadOutput::End, LoadOutput::Finished]);
+    harness.reporter.handle_resume(harness.now);
+    let due = harness.reporter.poll_timeout().expect("a start");
+    due - harness.now
+}

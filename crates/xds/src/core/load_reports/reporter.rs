@@ -65,8 +65,8 @@ enum Stage {
         interval: Duration,
         next: Instant,
     },
-    /// Nothing is reported.
-    Ended,
+    /// Nothing is reported. The next stream starts no earlier than at this time.
+    Ended(Instant),
 }
 
 /// Which clusters a server wants.
@@ -161,7 +161,7 @@ impl LoadReporter {
         let again = match &self.stage {
             Stage::Reporting { started, .. } => Restarts::after_answer(*started, now),
             Stage::Started(started) => self.restarts.after_failure(*started, now),
-            Stage::Waiting(_) | Stage::Ended => return,
+            Stage::Waiting(_) | Stage::Ended(_) => return,
         };
         self.stage = Stage::Waiting(again);
     }
@@ -204,15 +204,21 @@ impl LoadReporter {
                 self.outputs.push_back(LoadOutput::Collect);
             }
             Stage::Reporting { .. } => {}
-            _ => self.finish(),
+            Stage::Started(started) => {
+                // The server has not answered, as where the stream fails.
+                self.stage = Stage::Waiting(self.restarts.after_failure(started, now));
+                self.finish();
+            }
+            Stage::Waiting(_) | Stage::Ended(_) => self.finish(),
         }
     }
 
     /// Handles that there is something to report again, after [`LoadOutput::Finished`]: a stream starts at
-    /// once. What the server knows already is not reported again.
+    /// once, or when the back-off ends and the last start was a second ago. What the server knows already is
+    /// not reported again.
     pub fn handle_resume(&mut self, now: Instant) {
-        if matches!(self.stage, Stage::Ended) {
-            self.stage = Stage::Waiting(now);
+        if let Stage::Ended(again) = self.stage {
+            self.stage = Stage::Waiting(again.max(now));
             self.in_flight = None;
             self.last_until = None;
         }
@@ -249,14 +255,14 @@ impl LoadReporter {
     pub fn poll_timeout(&self) -> Option<Instant> {
         if self.last_until.is_some() {
             return match self.stage {
-                Stage::Ended => None,
+                Stage::Ended(_) => None,
                 _ => self.last_until,
             };
         }
         match &self.stage {
             Stage::Waiting(at) => Some(*at),
             Stage::Reporting { next, .. } => Some(*next),
-            Stage::Started(_) | Stage::Ended => None,
+            Stage::Started(_) | Stage::Ended(_) => None,
         }
     }
 
@@ -278,11 +284,16 @@ impl LoadReporter {
     }
 
     fn finish(&mut self) {
-        if !matches!(self.stage, Stage::Ended) {
-            self.stage = Stage::Ended;
-            self.outputs.push_back(LoadOutput::End);
-            self.outputs.push_back(LoadOutput::Finished);
-        }
+        let again = match self.stage {
+            Stage::Waiting(again) => again,
+            Stage::Started(started) | Stage::Reporting { started, .. } => {
+                Restarts::after_answer(started, started)
+            }
+            Stage::Ended(_) => return,
+        };
+        self.stage = Stage::Ended(again);
+        self.outputs.push_back(LoadOutput::End);
+        self.outputs.push_back(LoadOutput::Finished);
     }
 }
 
