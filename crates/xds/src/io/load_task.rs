@@ -132,8 +132,12 @@ impl LoadTask {
                     }
                 }
                 LoadOutput::Collect => {
-                    let totals = self.loads.totals();
-                    self.reporter.handle_totals(totals, self.runtime.now());
+                    let collected = self.loads.collect();
+                    for (totals, at) in collected.added {
+                        self.reporter.handle_added(totals, at);
+                    }
+                    let now = self.runtime.now();
+                    self.reporter.handle_totals(collected.totals, now);
                 }
                 LoadOutput::Finished => return true,
             }

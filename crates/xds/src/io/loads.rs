@@ -16,7 +16,8 @@ use crate::policies::LoadStore;
 /// sends a last report when no such cluster is left, and when the channel ends.
 ///
 /// A task stays while there is nothing to report, and while the channel is idle: what was reported to the
-/// server is known to it alone.
+/// server is known to it alone. Calls that are in progress in a last report end without a report, unless
+/// reports to the server are resumed.
 #[derive(Clone)]
 pub(super) struct Loads {
     shared: Arc<Shared>,
@@ -43,8 +44,8 @@ impl Loads {
         &self.shared.store
     }
 
-    /// Reports the calls of a cluster to the server that asked for it. The first time, this starts the
-    /// reports to the server.
+    /// Reports the calls of a cluster to the server that asked for it, from now on. The first time, this
+    /// starts the reports to the server.
     pub(super) fn report(
         &self,
         cluster: &Arc<str>,
@@ -57,11 +58,11 @@ impl Loads {
             loads.remove(cluster);
         }
         if let Some((_, loads)) = servers.iter().find(|(other, _)| other == server) {
-            loads.add(cluster);
+            loads.add(cluster, options.runtime.now());
             return;
         }
         let loads = Arc::new(ServerLoads::new(self.shared.store.clone()));
-        loads.add(cluster);
+        loads.add(cluster, options.runtime.now());
         LoadTask::spawn(server, node(), Arc::clone(&loads), options);
         servers.push((Arc::clone(server), loads));
     }

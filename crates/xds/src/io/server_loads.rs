@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::task::Waker;
+use std::time::Instant;
 
 use trunkline_runtime::Lock;
 
@@ -21,6 +22,15 @@ pub(super) enum Demand {
     Over,
 }
 
+/// What was counted for one report.
+pub(super) struct Collected {
+    /// The totals that clusters had when they were added since the last report, and when that was.
+    pub(super) added: Vec<(ClusterTotals, Instant)>,
+    /// The totals of this moment. Those of clusters that were removed since the last report are of that
+    /// time.
+    pub(super) totals: Vec<ClusterTotals>,
+}
+
 /// What a channel reports to one server. The channel and the task of the reports share it.
 #[derive(Debug)]
 pub(super) struct ServerLoads {
@@ -32,6 +42,10 @@ pub(super) struct ServerLoads {
 struct State {
     /// The clusters whose calls are reported to this server.
     clusters: BTreeSet<Arc<str>>,
+    /// The totals of clusters when they were added, which other servers know, and when.
+    added: Vec<(ClusterTotals, Instant)>,
+    /// The totals of clusters when they were removed, which are reported one more time.
+    removed: Vec<ClusterTotals>,
     demand: Demand,
     /// Wakes the task.
     task: Option<Waker>,
@@ -46,14 +60,38 @@ impl ServerLoads {
         }
     }
 
-    /// Adds a cluster.
-    pub(super) fn add(&self, cluster: &Arc<str>) {
-        self.state.lock().clusters.insert(Arc::clone(cluster));
+    /// Adds a cluster. What was counted of it by now is not for this server.
+    pub(super) fn add(&self, cluster: &Arc<str>, now: Instant) {
+        let mut state = self.state.lock();
+        if !state.clusters.insert(Arc::clone(cluster)) {
+            return;
+        }
+        // The server did not take what was left for it when the cluster was removed.
+        state.removed.retain(|totals| totals.cluster != *cluster);
+        state.added.retain(|(totals, _)| totals.cluster != *cluster);
+        let totals = self.totals_of(cluster);
+        state.added.extend(totals.map(|totals| (totals, now)));
     }
 
-    /// Removes a cluster, which is reported to another server.
+    /// Removes a cluster, which is reported to another server. What was counted of it by now is still
+    /// reported to this one.
     pub(super) fn remove(&self, cluster: &Arc<str>) {
-        self.state.lock().clusters.remove(cluster);
+        let mut state = self.state.lock();
+        if !state.clusters.remove(cluster) {
+            return;
+        }
+        state
+            .removed
+            .extend(self.totals_of(cluster).map(|totals| ClusterTotals {
+                // The other server decides when it is forgotten.
+                is_in_use: true,
+                ..totals
+            }));
+    }
+
+    fn totals_of(&self, cluster: &Arc<str>) -> impl Iterator<Item = ClusterTotals> {
+        let totals = self.store.totals().into_iter();
+        totals.filter(move |totals| totals.cluster == *cluster)
     }
 
     /// Sets whether there is a cluster to report. If not, the task sends a last report and ends its stream.
@@ -93,11 +131,16 @@ impl ServerLoads {
     }
 
     /// Returns what was counted of the clusters.
-    pub(super) fn totals(&self) -> Vec<ClusterTotals> {
+    pub(super) fn collect(&self) -> Collected {
+        // The store is read under the lock, so that no totals are older than those of an added cluster.
+        let mut state = self.state.lock();
         let mut totals = self.store.totals();
-        let state = self.state.lock();
         totals.retain(|totals| state.clusters.contains(&totals.cluster));
-        totals
+        totals.append(&mut state.removed);
+        Collected {
+            added: std::mem::take(&mut state.added),
+            totals,
+        }
     }
 
     /// Forgets the counts of a cluster, unless it is used again. Returns whether it did.

@@ -447,3 +447,12 @@ fn restart(harness: &mut Harness) -> Duration {
     let due = harness.reporter.poll_timeout().expect("a start");
     due - harness.now
 }
+
+/// A cluster that was reported to another server before: its calls of that time are not reported here.
+#[test]
+fn xds_5_3_a_cluster_of_another_server() {
+    let mut harness = Harness::reporting();
+    let added = harness.now + Duration::from_secs(4);
+    harness.reporter.handle_added(totals(5, 4, 0), added);
+    assert_eq!(harness.report(totals(7, 7, 0)), [stats([2, 3, 0, 0], 6)]);
+}

@@ -22,11 +22,16 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// Lets clients report all clusters, each 10 s.
 pub(crate) fn report_loads(mesh: &Mesh) {
-    mesh.plane.set_load_response(LoadStatsResponse {
+    mesh.plane.set_load_response(loads_each_10_s());
+}
+
+/// Returns the response that asks for the load of all clusters, each 10 s.
+pub(crate) fn loads_each_10_s() -> LoadStatsResponse {
+    LoadStatsResponse {
         send_all_clusters: true,
         load_reporting_interval: seconds(10),
         ..LoadStatsResponse::default()
-    });
+    }
 }
 
 /// Waits for the next report that has a load, and returns its clusters without the intervals.

@@ -6,7 +6,9 @@ use std::time::Duration;
 use trunkline_sim::control_plane::{ControlPlane, resources};
 use trunkline_xds::core::{Authority, AuthorityName, ServerConfig};
 
+use crate::load_contents::loads_each_10_s;
 use crate::mesh::{Mesh, backend, call, routes};
+use crate::settings::{most_calls, reported};
 
 /// Where the second control plane listens.
 const SECOND: &str = "198.51.100.2:18000";
@@ -52,6 +54,49 @@ fn xds_2_13_fallback() {
         assert_eq!(call(&channel, "/a.B/C").await, Ok(backend(1)));
         assert_eq!(plane_2.open_streams().len(), 0);
     });
+}
+
+/// 2.13, 5.1, 5.3: a cluster that two servers send under one name: the calls are reported to the server that sent
+/// it at their time, and to no other.
+#[test]
+fn xds_5_3_no_load_is_reported_to_two_servers() {
+    let mesh = Mesh::with_backends(44, [1]);
+    let plane_2 = second(&mesh);
+    set_resources(&plane_2, 1);
+    let cluster = reported(resources::cluster_with_endpoints("cluster", "endpoints"));
+    for (plane, most) in [(&mesh.plane, 100), (&plane_2, 200)] {
+        let mut cluster = cluster.clone();
+        cluster.circuit_breakers = Some(most_calls(most));
+        plane.set(cluster);
+        plane.set_load_response(loads_each_10_s());
+    }
+    mesh.plane.backend().kill();
+    let bootstrap = mesh.bootstrap().with_fallback(second_server());
+    let channel = mesh.builder_of("xds:///orders", bootstrap).build();
+    let channel = channel.expect("a channel");
+    let calls = async |count: u64| {
+        for _ in 0..count {
+            assert_eq!(call(&channel, "/a.B/C").await, Ok(backend(1)));
+        }
+    };
+    mesh.sim.run(async {
+        calls(7).await;
+        mesh.sleep(Duration::from_secs(15)).await;
+        // These are in no report when the first server takes over.
+        calls(2).await;
+        mesh.plane.backend().restart();
+        mesh.sleep(Duration::from_secs(180)).await;
+        assert_eq!(plane_2.open_streams().len(), 0);
+        calls(3).await;
+        mesh.sleep(Duration::from_secs(15)).await;
+    });
+    let issued = |plane: &ControlPlane| {
+        let reports = plane.load_reports();
+        let clusters = reports.iter().flat_map(|one| &one.message.cluster_stats);
+        let localities = clusters.flat_map(|cluster| &cluster.upstream_locality_stats);
+        localities.map(|one| one.total_issued_requests).sum::<u64>()
+    };
+    assert_eq!((issued(&plane_2), issued(&mesh.plane)), (9, 3));
 }
 
 /// 2.13, 4.8: errors name each server once the last one has failed as well.

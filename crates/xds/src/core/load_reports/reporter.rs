@@ -166,6 +166,12 @@ impl LoadReporter {
         self.stage = Stage::Waiting(again);
     }
 
+    /// Handles a cluster that is reported to this server from `at` on, and had these totals then. They are
+    /// not reported here: its calls before that are for another server.
+    pub fn handle_added(&mut self, totals: ClusterTotals, at: Instant) {
+        self.reported.insert(key(&totals), Reported { totals, at });
+    }
+
     /// Handles the totals of all clusters, which [`LoadOutput::Collect`] asked for.
     pub fn handle_totals(&mut self, totals: Vec<ClusterTotals>, now: Instant) {
         let Stage::Reporting { selection, .. } = &self.stage else {
