@@ -699,6 +699,7 @@ impl ChannelBuilder {
         let mut resolver_options = ResolverOptions::new(Arc::clone(&runtime))
             .with_disable_service_config(self.disable_service_config)
             .with_authority(authority.as_str())
+            .with_is_authority_set(is_authority_set)
             .with_connector(Arc::clone(&connector))
             .with_credentials(credentials);
         let canonical = target.canonical();

@@ -31,6 +31,9 @@ pub struct ResolverOptions {
     /// The `:authority` of the channel's calls, unless an address or a call has its own; `None`
     /// where there is no channel.
     pub authority: Option<Arc<str>>,
+    /// Whether the application chose [`authority`](Self::authority); false, the default, where it is that of
+    /// the target, or `localhost` in place of one that cannot be sent.
+    pub is_authority_set: bool,
     /// The channel's connector, for a resolver that connects to a server of its own. Its streams
     /// are those below the channel's transport security. Default: a [`DirectConnector`].
     pub connector: Arc<dyn Connector>,
@@ -61,6 +64,7 @@ impl ResolverOptions {
             runtime,
             disable_service_config: false,
             authority: None,
+            is_authority_set: false,
             credentials: CredentialsKind::default(),
             metrics: None,
         }
@@ -77,6 +81,13 @@ impl ResolverOptions {
     #[must_use]
     pub fn with_authority(mut self, authority: impl Into<Arc<str>>) -> Self {
         self.authority = Some(authority.into());
+        self
+    }
+
+    /// Sets whether the application chose the authority. Default: false.
+    #[must_use]
+    pub fn with_is_authority_set(mut self, is_set: bool) -> Self {
+        self.is_authority_set = is_set;
         self
     }
 

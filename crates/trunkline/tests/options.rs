@@ -129,6 +129,7 @@ fn resolving() {
     check! {ResolverOptions::new(Arc::clone(&runtime)),
         with_disable_service_config(true) => disable_service_config = true,
         with_authority("a") => authority = Some("a".into()),
+        with_is_authority_set(true) => is_authority_set = true,
         with_connector(Arc::clone(&connector)) => connector = Arc::clone(&connector),
         with_credentials(CredentialsKind::Tls) => credentials = CredentialsKind::Tls,
         with_metrics(Arc::clone(&metrics)) => metrics = Some(Arc::clone(&metrics)),

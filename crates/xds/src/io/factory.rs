@@ -54,11 +54,12 @@ impl ResolverFactory for XdsFactory {
 const PLACEHOLDER: &str = "localhost";
 
 /// Returns the options with the authority that chooses the virtual host: that of the channel, or that of
-/// the target, where the channel has none or only a placeholder for it.
+/// the target, where the channel has none, or only a placeholder that the application did not choose.
 fn with_virtual_host(options: ResolverOptions, target: &Target) -> ResolverOptions {
     let own = data_plane_authority(target);
     match options.authority.as_deref() {
-        Some(authority) if authority != PLACEHOLDER || can_be_sent(&own) => options,
+        Some(_) if options.is_authority_set || can_be_sent(&own) => options,
+        Some(authority) if authority != PLACEHOLDER => options,
         _ => options.with_authority(own),
     }
 }

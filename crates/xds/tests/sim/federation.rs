@@ -120,6 +120,37 @@ fn xds_1_8_escaped_paths() {
     assert_eq!(authorities.collect::<Vec<_>>(), ["localhost"; 2]);
 }
 
+/// 1.8: an application that chooses the authority `localhost` gets the virtual host of that name, also where the
+/// channel would send `localhost` in place of the target's own authority, which has escapes.
+#[test]
+fn xds_1_8_a_chosen_localhost() {
+    let mesh = Mesh::with_backends(675, [1, 2]);
+    mesh.plane.set(resources::listener("shop/orders", "routes"));
+    let mut config = resources::route_configuration("routes", []);
+    config.virtual_hosts = [
+        ("own", "shop%2Forders", "first"),
+        ("local", "localhost", "second"),
+    ]
+    .map(|(name, domain, cluster)| {
+        resources::virtual_host(name, [domain], [resources::route("", cluster)])
+    })
+    .to_vec();
+    mesh.plane.set(config);
+    mesh.plane
+        .set_all(["first", "second"].map(resources::cluster));
+    mesh.plane.set_all([
+        resources::endpoints("first", [backend(1)]),
+        resources::endpoints("second", [backend(2)]),
+    ]);
+    let builder = || mesh.builder_of("xds:///shop/orders", mesh.bootstrap());
+    for (builder, expected) in [(builder(), 1), (builder().authority("localhost"), 2)] {
+        let channel = builder.build().expect("a channel");
+        mesh.sim.run(async {
+            assert_eq!(call(&channel, "/a.B/C").await, Ok(backend(expected)));
+        });
+    }
+}
+
 /// 1.8: the names of the listeners of targets, as the control plane receives them.
 #[test]
 fn xds_1_8_names_of_listeners() {

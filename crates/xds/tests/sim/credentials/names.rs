@@ -1,11 +1,16 @@
 //! 6.4: the names of a server's certificate.
 
+use std::sync::Arc;
+
+use trunkline_channel::{BuildErrorKind, Channel};
+use trunkline_connector::tls::{RootCertificates, Tls};
 use trunkline_sim::control_plane::proto::envoy::r#type::matcher::v3::RegexMatcher;
 use trunkline_sim::control_plane::proto::envoy::r#type::matcher::v3::string_matcher::MatchPattern;
 use trunkline_testkit::certificates::rcgen::SanType;
 use trunkline_testkit::certificates::{Authority, Issued};
 
 use super::secure_mesh::{SecureMesh, WORKLOAD, mutual_tls, secure, tls, validation};
+use crate::mesh::Mesh;
 
 /// Returns a certificate with a name of each kind.
 fn all_kinds(authority: &Authority) -> Issued {
@@ -111,4 +116,27 @@ fn xds_6_3_mutual_tls() {
         WORKLOAD.into(),
     )])));
     assert_eq!(secure_mesh.call(), Ok(secure()));
+}
+
+/// 1.8: over TLS no `localhost` takes the place of an authority with escapes, which no certificate could be checked
+/// against: the application must choose one.
+#[test]
+fn xds_1_8_escapes_over_tls() {
+    let mesh = Mesh::with_backends(542, [1]);
+    let roots = RootCertificates::from_der([Authority::new("a root").der().to_vec()]);
+    let roots = roots.expect("a root");
+    let builder = || {
+        Channel::builder("xds:///shop/orders")
+            .with(mesh.xds(mesh.bootstrap()))
+            .tls(Tls::new().with_roots(roots.clone()))
+            .runtime(Arc::clone(&mesh.runtime))
+    };
+    let error = builder().build().expect_err("an authority with escapes");
+    assert_eq!(error.kind(), BuildErrorKind::Authority);
+    let text = error.to_string();
+    assert!(
+        text.ends_with("; give another with `.authority(..)`"),
+        "{text}"
+    );
+    assert!(builder().authority("orders.shop.test").build().is_ok());
 }
