@@ -74,6 +74,8 @@ pub enum TlsErrorKind {
     Roots,
     /// The client certificate or its key cannot be used.
     Identity,
+    /// A [`CertificateSource`](super::CertificateSource) has no certificates.
+    Source,
     /// The name to check is not one that a certificate can have.
     ServerName,
     /// The crypto provider, or the configuration of rustls, cannot be used.

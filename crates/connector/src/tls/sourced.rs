@@ -66,7 +66,7 @@ impl Sourced {
     /// Returns the configuration for a handshake now.
     pub(super) fn prepare(&mut self) -> Result<Prepared, TlsError> {
         let current = self.source.current();
-        let current = current.map_err(|why| TlsError::new(TlsErrorKind::Roots, why))?;
+        let current = current.map_err(|why| TlsError::new(TlsErrorKind::Source, why))?;
         if let Some((used, prepared)) = &mut self.in_use
             && used.roots == current.roots
             && used.identity == current.identity

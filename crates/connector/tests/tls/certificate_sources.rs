@@ -47,7 +47,7 @@ fn each_handshake_has_those_of_its_moment() {
     let tls = Tls::new().with_certificate_source(given.clone());
     let connector = connector(&sim, &tls, NAME).expect("valid options");
     let connect = || sim.run(connect_with(&connector));
-    let expected = (TlsErrorKind::Roots, "nothing was given".to_owned());
+    let expected = (TlsErrorKind::Source, "nothing was given".to_owned());
     assert_eq!(failure(connect()), expected);
 
     given.set(roots_of(&authority));
