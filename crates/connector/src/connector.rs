@@ -61,7 +61,8 @@ pub trait Connector: Debug + Send + Sync {
     /// Attempts that the connector refused by itself ([`io::ErrorKind::InvalidInput`]), and those that failed
     /// once the stream was there, may succeed then. A channel tries them again at once, without the rest of
     /// their back-off, and calls this again. It does the same with attempts that run at the change, if they fail in
-    /// that way. A connector over another one passes that one's on.
+    /// that way. The next future must not be ready before the next change, or the channel connects in a loop. A
+    /// connector over another one passes that one's on.
     fn changed(&self) -> Option<BoxFuture<()>> {
         None
     }

@@ -35,11 +35,13 @@ pub trait CertificateSource: Debug + Send + Sync {
     ///
     /// # Errors
     ///
-    /// When there are none yet, as text: the handshake fails with it.
+    /// When there are none yet, as text: the handshake fails with it, and with
+    /// [`TlsErrorKind::Source`](super::TlsErrorKind::Source).
     fn current(&self) -> Result<CurrentCertificates, String>;
 
     /// Returns a future that ends when [`current`](Self::current) may return something else; `None` if that is not
-    /// reported, the default. Back-offs after failed handshakes end then.
+    /// reported, the default. Back-offs after failed handshakes end then, each time: the future must not be ready
+    /// before something changes, or the channel connects in a loop.
     fn changed(&self) -> Option<BoxFuture<()>> {
         None
     }
