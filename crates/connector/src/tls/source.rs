@@ -70,6 +70,7 @@ impl fmt::Display for Unreadable {
 /// # Errors
 ///
 /// When the file cannot be read, is longer, or is anything else, which could block, such as a pipe.
+#[doc(hidden)]
 pub fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     if !std::fs::metadata(path)?.is_file() {
         let text = "it is not a regular file";
