@@ -107,8 +107,7 @@ impl Resolver for XdsResolver {
         match &self.stage {
             Stage::Waiting { at, .. } => ResolverSchedule::default().with_next(Some(*at)),
             Stage::Running(session) => {
-                let waits = session.waiting_for().is_some();
-                ResolverSchedule::default().with_is_resolving(waits)
+                ResolverSchedule::default().with_is_resolving(session.is_waiting())
             }
         }
     }

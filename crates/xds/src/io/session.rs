@@ -103,6 +103,11 @@ impl Session {
         awaited_text(self.dependencies.awaited(), &self.client)
     }
 
+    /// Returns whether the next configuration waits for something.
+    pub(super) fn is_waiting(&self) -> bool {
+        !self.dependencies.awaited().is_empty()
+    }
+
     fn settle(&mut self) {
         if !self.unsettled.is_empty() {
             self.client.settle(self.unsettled.drain(..));
