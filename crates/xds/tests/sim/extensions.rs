@@ -149,7 +149,7 @@ fn xds_3_3_3_the_first_known_policy() {
         .run(check_shares(&mesh, &channel, [900, 0, 0, 0, 0]));
 }
 
-/// A policy changes under calls: none fails, and no backend is dialed twice.
+/// A policy changes under calls: none fails, and connections that the next policy uses stay.
 #[test]
 fn xds_4_9_a_policy_that_changes() {
     let (mesh, channel) = mesh(727, [by_locality(RoundRobin {}.pack())]);
@@ -174,6 +174,9 @@ fn xds_4_9_a_policy_that_changes() {
         }
         check_shares(&mesh, &channel, [300, 300, 100, 100, 100]).await;
     });
+    let dials = (1..=5).map(|number| mesh.sim.net().attempts(backend(number)));
+    // pick_first keeps one of the connections, and the others are made again after it.
+    assert_eq!(dials.collect::<Vec<_>>(), [1, 2, 2, 2, 2]);
 }
 
 /// 3.3.3, 4.8: a configuration that its policy refuses, and a list without a known policy: the texts of

@@ -6,22 +6,23 @@ use futures_util::future::{join, join_all};
 use trunkline_channel::Channel;
 use trunkline_endpoint::Endpoint;
 use trunkline_resolver::{ManualResolver, Resolution, ResolverRegistry};
-use trunkline_sim::control_plane::proto::envoy::config::cluster::v3::Cluster;
-use trunkline_sim::control_plane::proto::envoy::config::endpoint::v3::cluster_load_assignment::Policy;
-use trunkline_sim::control_plane::proto::envoy::config::endpoint::v3::cluster_load_assignment::policy::DropOverload;
-use trunkline_sim::control_plane::proto::envoy::config::endpoint::v3::cluster_stats::DroppedRequests;
-use trunkline_sim::control_plane::proto::envoy::config::endpoint::v3::{
-    ClusterStats, UpstreamLocalityStats,
-};
-use trunkline_sim::control_plane::proto::envoy::r#type::v3::FractionalPercent;
-use trunkline_sim::control_plane::proto::envoy::r#type::v3::fractional_percent::DenominatorType;
-use trunkline_sim::control_plane::resources;
 use trunkline_sim::CallReply;
+use trunkline_sim::control_plane::proto::envoy;
+use trunkline_sim::control_plane::resources;
 use trunkline_status::Code;
 
 use crate::load_contents::{next_stats, report_loads};
 use crate::mesh::{Mesh, backend, call, check_failure};
 use crate::settings::{most_calls, reported};
+
+use envoy::config::cluster::v3::Cluster;
+use envoy::config::core::v3::Locality;
+use envoy::config::endpoint::v3::cluster_load_assignment::Policy;
+use envoy::config::endpoint::v3::cluster_load_assignment::policy::DropOverload;
+use envoy::config::endpoint::v3::cluster_stats::DroppedRequests;
+use envoy::config::endpoint::v3::{ClusterStats, UpstreamLocalityStats};
+use envoy::r#type::v3::FractionalPercent;
+use envoy::r#type::v3::fractional_percent::DenominatorType;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -31,8 +32,9 @@ fn set_limit(mesh: &Mesh, mut cluster: Cluster, most: u32) {
     mesh.plane.set(reported(cluster));
 }
 
-/// Holds three calls open, makes 20 more, which fail, and checks the text of one of them.
-async fn exceed(mesh: &Mesh, channel: &Channel) {
+/// Holds three calls open, makes 20 more, which fail, and checks their texts, and what is reported of the cluster
+/// with endpoints of this name in this locality.
+async fn exceed(mesh: &Mesh, channel: &Channel, endpoints: &str, locality: Locality) {
     let open = (0..3).map(|_| call(channel, "/a.B/C"));
     let over = async {
         mesh.sleep(SECOND).await;
@@ -50,20 +52,20 @@ async fn exceed(mesh: &Mesh, channel: &Channel) {
     };
     let (answers, stats) = join(join_all(open), over).await;
     assert!(answers.iter().all(Result::is_ok), "{answers:?}");
-    let locality = UpstreamLocalityStats {
-        total_issued_requests: 3,
-        total_requests_in_progress: 3,
-        ..UpstreamLocalityStats::default()
+    let expected = ClusterStats {
+        cluster_name: "cluster".to_owned(),
+        cluster_service_name: endpoints.to_owned(),
+        upstream_locality_stats: vec![UpstreamLocalityStats {
+            locality: Some(locality),
+            total_issued_requests: 3,
+            total_requests_in_progress: 3,
+            ..UpstreamLocalityStats::default()
+        }],
+        // The limit has no category.
+        total_dropped_requests: 20,
+        ..ClusterStats::default()
     };
-    let found: Vec<_> = stats.upstream_locality_stats.iter().collect();
-    let expected = UpstreamLocalityStats {
-        locality: found[0].locality.clone(),
-        ..locality
-    };
-    assert_eq!(found, [&expected]);
-    // The limit has no category.
-    assert_eq!(stats.total_dropped_requests, 20);
-    assert_eq!(stats.dropped_requests, []);
+    assert_eq!(stats, expected);
 }
 
 /// 4.6, 5.3: calls over the limit fail, and are reported as dropped, without a category. The limit is that
@@ -80,7 +82,8 @@ fn xds_4_6_calls_over_the_limit_are_reported() {
     set_limit(&mesh, cluster.clone(), 3);
     let channel = mesh.channel();
     mesh.sim.run(async {
-        exceed(&mesh, &channel).await;
+        let locality = resources::locality("region", "zone", "");
+        exceed(&mesh, &channel, "endpoints", locality).await;
         // A higher limit is in force for the next call.
         set_limit(&mesh, cluster, 30);
         server.set_reply(CallReply::Echo.after(SECOND));
@@ -104,7 +107,8 @@ fn xds_4_6_limit_of_a_host_name() {
     let resolvers = ResolverRegistry::standard().with(dns);
     let xds = mesh.xds(mesh.bootstrap()).with_resolvers(resolvers);
     let channel = mesh.channel_with("xds:///orders", xds);
-    mesh.sim.run(exceed(&mesh, &channel));
+    mesh.sim
+        .run(exceed(&mesh, &channel, "", Locality::default()));
 }
 
 /// Returns the endpoints of the first backend, which drop a share of the calls for each category.
@@ -145,10 +149,11 @@ fn xds_4_6_drops_by_category_are_reported() {
     report_loads(&mesh);
     let cluster = resources::cluster_with_endpoints("cluster", "endpoints");
     mesh.plane.set(reported(cluster));
-    dropping(&[("few", 1, DenominatorType::TenThousand)])(&mesh);
+    dropping(&[("some", 5_000, DenominatorType::TenThousand)])(&mesh);
     let channel = mesh.channel();
     mesh.sim.run(async {
-        assert!(dropped(&channel, 200).await.0 < 5);
+        let some = dropped(&channel, 200).await.0;
+        assert!((70..130).contains(&some), "{some}");
         dropping(&[
             ("half", 500_000, DenominatorType::Million),
             ("rest", 100, DenominatorType::Hundred),

@@ -218,11 +218,16 @@ fn xds_4_8_a_malformed_host_name() {
     mixed.fail_to_resolve();
     let bad = resources::dns_cluster("cluster", "%gh&%ij", 8080);
     mixed.mesh.plane.set(bad);
+    let beside = resources::route("/beside/", "eds");
+    let mesh = &mixed.mesh;
+    mesh.plane
+        .set(routes([beside, resources::route("", "cluster")]));
     let channel = mixed.mesh.channel();
     mixed.mesh.sim.run(async {
         let status = call(&channel, "/a.B/C").await.expect_err("no host name");
         assert_eq!(status.code(), Code::Unavailable);
         let text = status.message();
         assert!(text.contains("%gh&%ij"), "{text}");
+        assert_eq!(call(&channel, "/beside/C").await, Ok(backend(1)));
     });
 }
