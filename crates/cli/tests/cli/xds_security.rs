@@ -1,25 +1,25 @@
 //! `xds:` targets whose clusters ask for TLS, over real sockets.
 
 use serde_json::json;
-use trunkline_sim::control_plane::proto::TypeUrl;
-use trunkline_sim::control_plane::proto::envoy::config::core::v3::TransportSocket;
-use trunkline_sim::control_plane::proto::envoy::config::core::v3::transport_socket::ConfigType;
-use trunkline_sim::control_plane::proto::envoy::extensions::transport_sockets::tls::v3::common_tls_context::ValidationContextType;
-use trunkline_sim::control_plane::proto::envoy::extensions::transport_sockets::tls::v3::{
-    CertificateProviderPluginInstance, CertificateValidationContext, CommonTlsContext,
-    UpstreamTlsContext,
-};
-use trunkline_sim::control_plane::proto::envoy::r#type::matcher::v3::StringMatcher;
-use trunkline_sim::control_plane::proto::envoy::r#type::matcher::v3::string_matcher::MatchPattern;
+use trunkline_sim::control_plane::proto::{TypeUrl, envoy};
 use trunkline_sim::control_plane::resources;
-use trunkline_testkit::certificates::{
-    Authority, ServerOptions, server_config_with,
-};
+use trunkline_testkit::certificates::{Authority, ServerOptions, server_config_with};
 use trunkline_testkit::tls_server::TlsServer;
 
 use crate::command::{json, object};
 use crate::plane::Plane;
 use crate::tls::Folder;
+
+use envoy::config::core::v3::TransportSocket;
+use envoy::config::core::v3::transport_socket::ConfigType;
+use envoy::extensions::transport_sockets::tls::v3 as tls_v3;
+use envoy::r#type::matcher::v3::StringMatcher;
+use envoy::r#type::matcher::v3::string_matcher::MatchPattern;
+use tls_v3::common_tls_context::ValidationContextType;
+use tls_v3::{
+    CertificateProviderPluginInstance, CertificateValidationContext, CommonTlsContext,
+    UpstreamTlsContext,
+};
 
 fn files() -> Option<CertificateProviderPluginInstance> {
     Some(CertificateProviderPluginInstance {
