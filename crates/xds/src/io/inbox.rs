@@ -39,7 +39,7 @@ impl Inbox {
         self.content.lock().shows_progress = shows_progress;
     }
 
-    /// Handles that a server is further, or has failed: wakes the reader if it shows that.
+    /// Handles that a server has progressed, or has failed: wakes the reader if it shows that.
     pub(super) fn handle_progress(&self) {
         let reader = {
             let mut content = self.content.lock();

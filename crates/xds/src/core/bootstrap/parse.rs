@@ -51,7 +51,7 @@ impl Bootstrap {
         let authorities = optional(fields, place, "authorities", authorities)?;
         let providers = "certificate_providers";
         let providers = optional(fields, place, providers, certificate_providers)?;
-        // They are for servers, and for filters that call services.
+        // The next fields are for servers, and for filters that call services.
         optional(
             fields,
             place,
