@@ -17,6 +17,7 @@ use crate::core::{
     CertificateProvider, Decoder, ResourceType, ServerConfig, TlsFiles, WatchedFiles,
 };
 use crate::io::certificates::ProviderPool;
+use crate::policies::{ClusterCounters, LoadStore, registry};
 
 const INTERVAL: Duration = Duration::from_secs(60);
 
@@ -110,7 +111,9 @@ impl Drop for World {
 
 fn cluster() -> Arc<Cluster> {
     let bytes = resources::cluster("orders").encode_to_vec();
-    let decoder = Decoder::new(PolicyRegistry::standard());
+    let mut policies = PolicyRegistry::standard();
+    policies.merge(registry(&ClusterCounters::new(), &LoadStore::new()));
+    let decoder = Decoder::new(policies);
     let server = ServerConfig::insecure("ipv4:192.0.2.1:1");
     let decoded = decoder.decode(ResourceType::Cluster, &bytes, &server, None);
     match decoded {
