@@ -58,13 +58,13 @@ impl AdsClient {
     }
 
     /// Returns the number of watched resources of each authority, type and state; the state is the label
-    /// of [`ResourceState::label`]: the gauge `grpc.xds_client.resources`.
+    /// of [`ResourceState::label`](crate::core::ads::ResourceState::label): the gauge `grpc.xds_client.resources`.
     #[must_use]
     pub fn resource_counts(&self) -> BTreeMap<(AuthorityName, ResourceType, &'static str), u64> {
         self.authorities.counts()
     }
 
-    /// Adds an [event](AdsEvent::Resources) for each of these numbers that has changed since the last
+    /// Adds an [event](crate::core::ads::AdsEvent::Resources) for each of these numbers that has changed since the last
     /// call. Call it for observers, when [`poll_output`](Self::poll_output) has returned `None`.
     pub fn report_resources(&mut self) {
         let events = self.counts.report(|| self.authorities.counts());
