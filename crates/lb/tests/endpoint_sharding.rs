@@ -8,7 +8,7 @@ use trunkline_lb::testing::{FakeChannel, endpoints, refused};
 use trunkline_lb::{
     Action, Actions, ConnectivityState, Control, EndpointSharding, OldList, Pick, Policy,
     PolicyNode, PolicyOptions, RoundRobin, SubchannelId, SubchannelState, Update, WatchEvent,
-    WatchId,
+    WatchId, forward_events,
 };
 use trunkline_service_config::PolicyConfig;
 use trunkline_status::Status;
@@ -89,71 +89,44 @@ impl Policy for Mirror {
 
 /// A parent that publishes the state of its children, with the picker of the last failure.
 #[derive(Debug)]
-struct Parent(EndpointSharding<Mirror>);
+struct Parent {
+    sharding: EndpointSharding<Mirror>,
+}
 
 impl Policy for Parent {
     fn handle_update(&mut self, update: Update, control: &mut Control<'_>) -> Result<(), Status> {
         let config: Arc<dyn PolicyConfig> = Arc::new(());
         let make = |_seed| Mirror::default();
-        self.0.handle_update(&update, &config, control, make)
+        self.sharding.handle_update(&update, &config, control, make)
     }
 
     fn handle_resolver_error(&mut self, error: Status, old: OldList, control: &mut Control<'_>) {
-        self.0.handle_resolver_error(&error, old, control);
+        self.sharding.handle_resolver_error(&error, old, control);
     }
 
-    fn handle_subchannel(
-        &mut self,
-        id: SubchannelId,
-        state: SubchannelState,
-        control: &mut Control<'_>,
-    ) {
-        self.0.handle_subchannel(id, state, control);
-    }
-
-    fn handle_watch(
-        &mut self,
-        watch: WatchId,
-        id: SubchannelId,
-        event: WatchEvent,
-        control: &mut Control<'_>,
-    ) {
-        self.0.handle_watch(watch, id, event, control);
-    }
-
-    fn handle_ejection(&mut self, id: SubchannelId, ejected: bool, control: &mut Control<'_>) {
-        self.0.handle_ejection(id, ejected, control);
-    }
-
-    fn handle_timeout(&mut self, control: &mut Control<'_>) {
-        self.0.handle_timeout(control);
-    }
+    forward_events!(to sharding);
 
     fn settle(&mut self, control: &mut Control<'_>) {
-        if let Some(state) = self.0.settle(control) {
-            control.publish(state, self.0.last_failure().clone());
+        if let Some(state) = self.sharding.settle(control) {
+            control.publish(state, self.sharding.last_failure().clone());
         }
-    }
-
-    fn poll_timeout(&self) -> Option<Instant> {
-        self.0.poll_timeout()
     }
 
     fn exit_idle(&mut self, _: &mut Control<'_>) {}
 
-    fn reset_backoff(&mut self) {
-        self.0.reset_backoff();
-    }
-
     fn inspect(&self, now: Instant) -> PolicyNode {
-        self.0.inspect("parent", |_, child, node| {
+        self.sharding.inspect("parent", |_, child, node| {
             node.with_policy(child.policy().inspect(now))
         })
     }
 }
 
+fn with_parent(sharding: EndpointSharding<Mirror>) -> FakeChannel<Parent> {
+    FakeChannel::new(Parent { sharding })
+}
+
 fn parent(list: &[&str]) -> FakeChannel<Parent> {
-    let mut channel = FakeChannel::new(Parent(EndpointSharding::new(7)));
+    let mut channel = with_parent(EndpointSharding::new(7));
     channel
         .update(&list.join(" "))
         .expect("the policy accepts the list");
@@ -174,7 +147,7 @@ fn aggregation() {
         let mut channel = parent(&[A, B]);
         channel.set(A, state(first));
         channel.set(B, state(second));
-        assert_eq!(channel.policy.0.state(), expected, "{first}{second}");
+        assert_eq!(channel.policy.sharding.state(), expected, "{first}{second}");
     };
     check('c', 'c', Connecting);
     check('c', 'i', Connecting);
@@ -214,7 +187,7 @@ fn update_without_a_change() {
     let mut wakes_after = |update: &mut dyn FnMut(&mut FakeChannel<Parent>)| {
         update(&mut channel);
         channel.advance_millis(1000);
-        let children = channel.policy.0.children();
+        let children = channel.policy.sharding.children();
         let mut wakes: Vec<_> = children
             .map(|child| (child.endpoint().to_string(), child.policy().wakes))
             .collect();
@@ -246,7 +219,7 @@ fn update_without_a_change() {
 /// When one child rejects its update, the other children still get theirs. The error is returned.
 #[test]
 fn error_of_a_child() {
-    let mut channel = FakeChannel::new(Parent(EndpointSharding::new(7)));
+    let mut channel = with_parent(EndpointSharding::new(7));
     let error = channel
         .update("10.0.0.1:443 10.0.0.9:13 10.0.0.2:443")
         .unwrap_err();
@@ -262,7 +235,7 @@ fn timeouts() {
     channel.update(B).expect("the policy accepts the list");
     channel.advance_millis(999);
     let wakes = |channel: &FakeChannel<Parent>| {
-        let children = channel.policy.0.children();
+        let children = channel.policy.sharding.children();
         children
             .map(|child| child.policy().wakes)
             .collect::<Vec<_>>()
@@ -286,11 +259,11 @@ fn deadlines_after_a_reset_of_backoff() {
 #[test]
 fn children_in_order() {
     for seed in 0..20 {
-        let mut channel = FakeChannel::new(Parent(EndpointSharding::new(seed)));
+        let mut channel = with_parent(EndpointSharding::new(seed));
         channel
             .update("10.0.0.1:1 10.0.0.2:1 10.0.0.3:1 10.0.0.1:1")
             .expect("the policy accepts the list");
-        let children = channel.policy.0.children();
+        let children = channel.policy.sharding.children();
         let order: Vec<String> = children
             .map(|child| child.endpoint().addresses()[0].to_string())
             .collect();
@@ -346,12 +319,13 @@ fn children_settle() {
 /// something new to publish, and an idle child counts as idle.
 #[test]
 fn lazy() {
-    let mut channel = FakeChannel::new(Parent(EndpointSharding::lazy(1)));
+    let mut channel = with_parent(EndpointSharding::lazy(1));
     channel
         .update(&[A, B].join(" "))
         .expect("the policy accepts the list");
     let counts = |channel: &FakeChannel<Parent>| {
-        [Ready, Connecting, Idle, TransientFailure].map(|state| channel.policy.0.count(state))
+        [Ready, Connecting, Idle, TransientFailure]
+            .map(|state| channel.policy.sharding.count(state))
     };
     for address in [A, B] {
         channel.set(address, SubchannelState::Idle);
@@ -359,12 +333,16 @@ fn lazy() {
     assert_eq!(counts(&channel), [0, 0, 2, 0]);
     assert_eq!(channel.dialled(), "");
     let slot = |channel: &FakeChannel<Parent>, address: &str| {
-        let mut slots = channel.policy.0.slots().zip(channel.policy.0.children());
+        let mut slots = channel
+            .policy
+            .sharding
+            .slots()
+            .zip(channel.policy.sharding.children());
         let found = slots.find(|(_, child)| child.endpoint().to_string().contains(address));
         found.expect("a child for each endpoint").0
     };
     let slot = slot(&channel, A);
-    channel.event(|parent, control| parent.0.exit_idle(slot, control));
+    channel.event(|parent, control| parent.sharding.exit_idle(slot, control));
     assert_eq!(channel.dialled(), A);
     channel.states();
     channel.set(A, SubchannelState::Connecting);
@@ -379,6 +357,6 @@ fn lazy() {
     assert_eq!(channel.states(), [Idle], "a failure is sticky");
     channel.update(A).expect("the policy accepts the list");
     assert_eq!(counts(&channel), [0, 0, 1, 0]);
-    channel.event(|parent, control| parent.0.exit_idle(99, control));
+    channel.event(|parent, control| parent.sharding.exit_idle(99, control));
     assert_eq!(channel.dialled(), "");
 }

@@ -7,7 +7,7 @@ use std::time::Instant;
 use serde_json::Value;
 use trunkline_lb::{
     ConnectivityState, Control, NamedChildren, OldList, Pick, Policy, PolicyFactory, PolicyNode,
-    PolicyOptions, SubchannelId, SubchannelState, Update, WatchEvent, WatchId,
+    PolicyOptions, Update, forward_events,
 };
 use trunkline_service_config::{ConfigError, PolicyChoice, PolicyConfig, PolicyParsers};
 use trunkline_status::Status;
@@ -39,16 +39,20 @@ impl PolicyFactory for TwiceFactory {
     }
 
     fn build(&self, options: &PolicyOptions) -> Box<dyn Policy> {
-        Box::new(Twice(NamedChildren::new(options)))
+        Box::new(Twice {
+            children: NamedChildren::new(options),
+        })
     }
 }
 
 #[derive(Debug)]
-struct Twice(NamedChildren);
+struct Twice {
+    children: NamedChildren,
+}
 
 impl Twice {
     fn publish(&self, control: &mut Control<'_>) {
-        match self.0.iter().next() {
+        match self.children.iter().next() {
             Some((_, child)) => control.publish(child.state(), Arc::clone(child.picker())),
             None => control.publish(ConnectivityState::Connecting, Arc::new(Pick::Queue)),
         }
@@ -60,66 +64,33 @@ impl Policy for Twice {
         let config: &dyn Any = &*update.config;
         let TwiceConfig(children) = config.downcast_ref().expect("the policy's own");
         for (name, choice) in children {
-            self.0
+            self.children
                 .handle_update(name, choice, update.clone(), control)?;
         }
         let is_named = |name: &str| children.iter().any(|(own, _)| **own == *name);
-        self.0.retain(is_named, control);
+        self.children.retain(is_named, control);
         Ok(())
     }
 
     fn handle_resolver_error(&mut self, error: Status, old: OldList, control: &mut Control<'_>) {
-        self.0.handle_resolver_error(&error, old, control);
+        self.children.handle_resolver_error(&error, old, control);
     }
 
-    fn handle_subchannel(
-        &mut self,
-        id: SubchannelId,
-        state: SubchannelState,
-        control: &mut Control<'_>,
-    ) {
-        self.0.handle_subchannel(id, state, control);
-    }
-
-    fn handle_watch(
-        &mut self,
-        watch: WatchId,
-        id: SubchannelId,
-        event: WatchEvent,
-        control: &mut Control<'_>,
-    ) {
-        self.0.handle_watch(watch, id, event, control);
-    }
-
-    fn handle_ejection(&mut self, id: SubchannelId, ejected: bool, control: &mut Control<'_>) {
-        self.0.handle_ejection(id, ejected, control);
-    }
-
-    fn handle_timeout(&mut self, control: &mut Control<'_>) {
-        self.0.handle_timeout(control);
-    }
-
-    fn poll_timeout(&self) -> Option<Instant> {
-        self.0.poll_timeout()
-    }
+    forward_events!(to children);
 
     fn exit_idle(&mut self, control: &mut Control<'_>) {
-        self.0.exit_idle(control);
+        self.children.exit_idle(control);
     }
 
     fn settle(&mut self, control: &mut Control<'_>) {
-        if self.0.settle(control) {
+        if self.children.settle(control) {
             self.publish(control);
         }
     }
 
-    fn reset_backoff(&mut self) {
-        self.0.reset_backoff();
-    }
-
     fn inspect(&self, now: Instant) -> PolicyNode {
-        let state = self.0.iter().next().map(|(_, child)| child.state());
+        let state = self.children.iter().next().map(|(_, child)| child.state());
         let state = state.unwrap_or(ConnectivityState::Connecting);
-        PolicyNode::new("twice", state).with_children(self.0.inspect(now))
+        PolicyNode::new("twice", state).with_children(self.children.inspect(now))
     }
 }
