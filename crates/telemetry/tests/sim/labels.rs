@@ -51,6 +51,38 @@ fn options(instrument: &'static Instrument) -> MetricsOptions {
         .with_optional_label(LabelKey::BACKEND_SERVICE)
 }
 
+/// Returns the line of the sizes of attempts with these labels.
+fn sent(status: &str, locality: &str, service: &str, sizes: &str) -> String {
+    format!(
+        "grpc.client.attempt.sent_total_compressed_message_size{{grpc.method=orders.Orders/Get, \
+         grpc.target=inventory:///orders, grpc.status={status}, grpc.lb.locality={locality}, \
+         grpc.lb.backend_service={service}}} [{sizes}]"
+    )
+}
+
+/// Connects to both hosts, and returns the lines of this many calls that are answered, and of one after both
+/// hosts have died.
+fn lines_of_calls(
+    sim: &Sim,
+    channel: &Channel,
+    sink: &RecordingSink,
+    answered: usize,
+) -> Vec<String> {
+    sim.run(async {
+        assert_eq!(call(channel, GET, b"hello").await, Code::Ok);
+        sim.sleep(SECOND).await;
+        sink.clear();
+        for _ in 0..answered {
+            assert_eq!(call(channel, GET, b"hello").await, Code::Ok);
+        }
+        sim.net().kill(address(1).ip());
+        sim.net().kill(address(2).ip());
+        sim.sleep(SECOND).await;
+        assert_eq!(call(channel, GET, b"hello").await, Code::Unavailable);
+    });
+    sink.lines()
+}
+
 /// Connections have the labels of their backend. "The empty string if the resolver attribute is unset."
 #[test]
 fn connections_have_the_labels_of_their_backend() {
@@ -78,29 +110,12 @@ fn attempts_have_the_labels_of_their_backend() {
     let sim = Sim::new(1);
     let options = options(&instruments::ATTEMPT_SENT);
     let (channel, sink) = measured_with(builder(&sim), options);
-    sim.run(async {
-        assert_eq!(call(&channel, GET, b"hello").await, Code::Ok);
-        sim.sleep(SECOND).await;
-        sink.clear();
-        for _ in 0..4 {
-            assert_eq!(call(&channel, GET, b"hello").await, Code::Ok);
-        }
-        sim.net().kill(address(1).ip());
-        sim.net().kill(address(2).ip());
-        sim.sleep(SECOND).await;
-        assert_eq!(call(&channel, GET, b"hello").await, Code::Unavailable);
-    });
-    let sent = "grpc.client.attempt.sent_total_compressed_message_size{grpc.method=orders.Orders/Get, \
-        grpc.target=inventory:///orders, grpc.status";
-    let labels = |locality, service| {
-        format!("grpc.lb.locality={locality}, grpc.lb.backend_service={service}}}")
-    };
     assert_eq!(
-        sink.lines(),
+        lines_of_calls(&sim, &channel, &sink, 4),
         [
-            format!("{sent}=OK, {} [5, 5]", labels("", "")),
-            format!("{sent}=OK, {} [5, 5]", labels("north", "orders-v2")),
-            format!("{sent}=UNAVAILABLE, {} [0]", labels("", "")),
+            sent("OK", "", "", "5, 5"),
+            sent("OK", "north", "orders-v2", "5, 5"),
+            sent("UNAVAILABLE", "", "", "0"),
         ]
     );
 }
@@ -120,14 +135,8 @@ fn attempts_in_line_have_the_labels_of_their_backend() {
         let _first = select(first, Box::pin(sim.sleep(SECOND))).await;
         let code = call_within(&channel, GET, b"hello", Some("100m")).await;
         assert_eq!(code, Code::DeadlineExceeded);
-        assert_eq!(
-            sink.lines(),
-            [
-                "grpc.client.attempt.sent_total_compressed_message_size{grpc.method=orders.Orders/Get, \
-                grpc.target=inventory:///orders, grpc.status=DEADLINE_EXCEEDED, grpc.lb.locality=north, \
-                grpc.lb.backend_service=orders-v2} [0]"
-            ]
-        );
+        let expected = [sent("DEADLINE_EXCEEDED", "north", "orders-v2", "0")];
+        assert_eq!(sink.lines(), expected);
     });
 }
 
@@ -200,28 +209,12 @@ fn attempts_that_are_not_sent_have_the_service_of_their_pick() {
     let metrics = Metrics::new(sink.clone()).with_options(options);
     let channel = builder(&sim).telemetry(WithNamingPicker(metrics)).build();
     let channel = channel.expect("a valid target");
-    sim.run(async {
-        assert_eq!(call(&channel, GET, b"hello").await, Code::Ok);
-        sim.sleep(SECOND).await;
-        sink.clear();
-        assert_eq!(call(&channel, GET, b"hello").await, Code::Ok);
-        assert_eq!(call(&channel, GET, b"hello").await, Code::Ok);
-        sim.net().kill(address(1).ip());
-        sim.net().kill(address(2).ip());
-        sim.sleep(SECOND).await;
-        assert_eq!(call(&channel, GET, b"hello").await, Code::Unavailable);
-    });
-    let sent = "grpc.client.attempt.sent_total_compressed_message_size{grpc.method=orders.Orders/Get, \
-        grpc.target=inventory:///orders, grpc.status";
-    let labels = |locality, service| {
-        format!("grpc.lb.locality={locality}, grpc.lb.backend_service={service}}}")
-    };
     assert_eq!(
-        sink.lines(),
+        lines_of_calls(&sim, &channel, &sink, 2),
         [
-            format!("{sent}=OK, {} [5]", labels("", "")),
-            format!("{sent}=OK, {} [5]", labels("north", "orders-v2")),
-            format!("{sent}=UNAVAILABLE, {} [0]", labels("", "orders-v2")),
+            sent("OK", "", "", "5"),
+            sent("OK", "north", "orders-v2", "5"),
+            sent("UNAVAILABLE", "", "orders-v2", "0"),
         ]
     );
 }
