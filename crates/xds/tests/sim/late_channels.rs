@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use trunkline_channel::Channel;
 use trunkline_sim::control_plane::proto::envoy::config::endpoint::v3::ClusterLoadAssignment;
 use trunkline_sim::control_plane::resources;
 use trunkline_xds::core::Node;
@@ -42,6 +43,15 @@ fn xds_2_15_a_late_channel_starts_with_the_cache() {
     });
 }
 
+/// Checks that a call of a channel that comes now fails with this error, without a wait. Returns the channel.
+async fn check_late_channel(mesh: &Mesh, expected: &str) -> Channel {
+    let start = mesh.runtime.now();
+    let late = mesh.channel();
+    check_failure(call(&late, "/a.B/C").await, expected);
+    assert!(mesh.runtime.now() - start < SECOND);
+    late
+}
+
 /// 2.11, 2.15: a late channel gets the error of a resource that is refused or absent, too, and does not wait
 /// for it.
 #[test]
@@ -55,10 +65,7 @@ fn xds_2_15_a_late_channel_starts_with_errors() {
                     virtual_hosts[0].domains: is empty; xDS node \"n1\"";
     mesh.sim.run(async {
         check_failure(call(&first, "/a.B/C").await, expected);
-        let start = mesh.runtime.now();
-        let second = mesh.channel();
-        check_failure(call(&second, "/a.B/C").await, expected);
-        assert!(mesh.runtime.now() - start < SECOND);
+        check_late_channel(&mesh, expected).await;
     });
 
     let mesh = Mesh::with_backends(712, [1]);
@@ -67,10 +74,7 @@ fn xds_2_15_a_late_channel_starts_with_errors() {
     let expected = "UNAVAILABLE: endpoints \"endpoints\" was not sent within 15 s; xDS node \"n1\"";
     mesh.sim.run(async {
         check_failure(call(&first, "/a.B/C").await, expected);
-        let start = mesh.runtime.now();
-        let second = mesh.channel();
-        check_failure(call(&second, "/a.B/C").await, expected);
-        assert!(mesh.runtime.now() - start < SECOND);
+        let second = check_late_channel(&mesh, expected).await;
         // Both are healed by the late endpoints.
         mesh.plane
             .set(resources::endpoints("endpoints", [backend(1)]));
