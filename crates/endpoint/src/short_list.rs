@@ -56,9 +56,7 @@ impl<T> ShortList<T> {
             Items::Many(items) => items,
         }
     }
-}
 
-impl<T> ShortList<T> {
     /// Returns the items, to change them.
     #[must_use]
     pub fn as_mut_slice(&mut self) -> &mut [T] {
