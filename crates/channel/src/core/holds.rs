@@ -2,7 +2,7 @@
 
 use trunkline_lb::{SubchannelId, SubchannelState};
 
-/// The id by which one policy knows a subchannel. Policies, pickers and trackers have it; everything else
+/// The id of a subchannel for one policy. Policies, pickers and trackers have it; everything else
 /// has the subchannel's own.
 pub(crate) type HoldId = SubchannelId;
 

@@ -353,7 +353,7 @@ fn calls_in_line_survive_a_change() {
     assert_eq!(world.connections()[0], (1, 0));
 }
 
-/// What a metric says of a subchannel is of one locality: an address that has another label is connected again.
+/// The metrics of a subchannel have one locality as their label: an address that has another label is connected again.
 #[test]
 fn labels_are_not_mixed() {
     let of = |locality: &str| {

@@ -239,7 +239,7 @@ fn xds_10_11_a_listener_with_both_addresses() {
     });
 }
 
-/// 10.12: "no filter implementation found for \"\"." The text says which filter to add.
+/// 10.12: "no filter implementation found for \"\"." The text names the filter to add.
 #[test]
 fn xds_10_12_a_listener_without_filters() {
     let mesh = Mesh::with_backends(687, [1]);
