@@ -68,6 +68,7 @@ impl UsualNames {
 }
 
 /// A name of [`UsualNames`].
+#[derive(Clone, Copy)]
 enum UsualName {
     Te,
     ContentType,
@@ -86,22 +87,14 @@ impl KeptMetadata {
         let mut kept = Self::default();
         let mut names = UsualNames::ALL;
         for (name, value) in &*headers {
-            let is_usual = match names.take(name) {
-                Some(UsualName::Te) => {
-                    kept.has_te = is_same(value, &TRAILERS);
-                    kept.has_te
-                }
-                Some(UsualName::ContentType) => {
-                    kept.has_content_type = is_same(value, &GRPC);
-                    kept.has_content_type
-                }
-                Some(UsualName::Timeout) => {
-                    kept.timeout = parse_grpc_timeout(value);
-                    kept.timeout.is_some()
-                }
-                Some(UsualName::UserAgent) | None => false,
-            };
-            kept.has_others |= !is_usual;
+            let usual = names.take(name);
+            match usual {
+                Some(UsualName::Te) => kept.has_te = is_same(value, &TRAILERS),
+                Some(UsualName::ContentType) => kept.has_content_type = is_same(value, &GRPC),
+                Some(UsualName::Timeout) => kept.timeout = parse_grpc_timeout(value),
+                Some(UsualName::UserAgent) | None => {}
+            }
+            kept.has_others |= !kept.has_flag(usual);
         }
         // No field has the name: it was not taken.
         if names.user_agent {
@@ -120,16 +113,20 @@ impl KeptMetadata {
         self.others.reserve(headers.len());
         let mut names = UsualNames::ALL;
         for (name, value) in headers {
-            let has_flag = match names.take(name) {
-                Some(UsualName::Te) => self.has_te,
-                Some(UsualName::ContentType) => self.has_content_type,
-                Some(UsualName::UserAgent) => self.has_user_agent,
-                Some(UsualName::Timeout) => self.timeout.is_some(),
-                None => false,
-            };
-            if !has_flag {
+            if !self.has_flag(names.take(name)) {
                 self.others.push((name.clone(), value.clone()));
             }
+        }
+    }
+
+    /// Returns true if a field is kept as a flag, or as a time: the first one with this name.
+    fn has_flag(&self, usual: Option<UsualName>) -> bool {
+        match usual {
+            Some(UsualName::Te) => self.has_te,
+            Some(UsualName::ContentType) => self.has_content_type,
+            Some(UsualName::UserAgent) => self.has_user_agent,
+            Some(UsualName::Timeout) => self.timeout.is_some(),
+            None => false,
         }
     }
 
