@@ -122,9 +122,9 @@ pub(crate) struct Core<C> {
     /// When the channel changed its state last; `None` before the first change.
     state_since: Option<Instant>,
     subchannels: Subchannels<C>,
-    /// The subchannels without a hold, or without one whose policy has requested a connection. Empty but
-    /// while actions are carried out.
-    unheld: Vec<SubchannelId>,
+    /// The subchannels of which the end of a batch of actions decides whether they, or their attempts, end: none
+    /// of their holds is left, or none follows them. Empty but while actions are carried out.
+    undecided: Vec<SubchannelId>,
     watches: Watches,
     published: Published,
     outputs: VecDeque<Output<C>>,
@@ -233,7 +233,7 @@ impl<C> Core<C> {
             last_resolver_error: None,
             state_since: None,
             subchannels: Subchannels::new(),
-            unheld: Vec::new(),
+            undecided: Vec::new(),
             watches: Watches::default(),
             published: Published {
                 state: ConnectivityState::Idle,
@@ -479,7 +479,7 @@ impl<C> Core<C> {
             while let Some(action) = rest.next() {
                 self.carry_out(action.clone(), &mut rest, now);
             }
-            self.remove_unheld(now);
+            self.end_batch(now);
         }
     }
 

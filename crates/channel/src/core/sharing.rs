@@ -75,9 +75,9 @@ impl<C> Core<C> {
         // more.
         let ended = self.watches.remove_all(hold);
         self.outputs.extend(ended.into_iter().map(Output::Unwatch));
-        let address = |subchannel: &Subchannel| rest.creates(&subchannel.address);
-        let is_kept =
-            left.is_held || left.is_unwanted && self.subchannels.get(left.id).is_some_and(address);
+        let is_created = |subchannel: &Subchannel| rest.creates(&subchannel.address);
+        let subchannel = self.subchannels.get(left.id);
+        let is_kept = left.is_held || left.is_unwanted && subchannel.is_some_and(is_created);
         if !is_kept {
             self.remove(left.id);
             return;
@@ -88,15 +88,15 @@ impl<C> Core<C> {
         }
         // Another action of the batch may hold it again, or connect it for a policy that is left.
         let is_undecided = !left.is_held || left.is_unwanted;
-        if is_undecided && self.unheld.last() != Some(&left.id) {
-            self.unheld.push(left.id);
+        if is_undecided && self.undecided.last() != Some(&left.id) {
+            self.undecided.push(left.id);
         }
     }
 
     /// Ends a batch of actions: removes the subchannels whose last hold was removed, and that got no other, and
     /// stops the attempts that no policy waits for any more.
-    pub(super) fn remove_unheld(&mut self, now: Instant) {
-        for id in std::mem::take(&mut self.unheld) {
+    pub(super) fn end_batch(&mut self, now: Instant) {
+        for id in std::mem::take(&mut self.undecided) {
             let holds = self.subchannels.get(id).map(|own| &own.holds);
             match holds {
                 Some(holds) if holds.is_empty() => self.remove(id),
