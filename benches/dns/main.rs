@@ -41,7 +41,7 @@ const HICKORY: &str = "hickory-resolver";
 const C_ARES: &str = "c-ares 1.34, its event thread";
 const LIBC: &str = "getaddrinfo, 64 threads";
 
-/// All clients, with those that cannot be had everywhere.
+/// All clients, with those that are not on every machine.
 const SIDES: [(&str, Side); 5] = [
     (FRESH, Side::Ours),
     (POOL, Side::Ours),

@@ -98,40 +98,22 @@ impl Contest {
     /// Returns a target for the ratio of two contestants' figures: the median of all rounds counts.
     #[must_use]
     pub fn target_of_ratio(&self, case: &str, of: &str, to: &str, most: f64) -> Target {
-        let (figure, runs) = judged(&self.ratios(case, of, to));
-        Target {
-            what: format!("{}, {of}: {case}", self.name),
-            against: to.to_owned(),
-            most,
-            figure,
-            runs,
-        }
+        let what = format!("{}, {of}: {case}", self.name);
+        target(what, to, most, &self.ratios(case, of, to))
     }
 
     /// Returns a target for the figures of a contestant themselves: the median of all rounds counts.
     #[must_use]
     pub fn target(&self, case: &str, of: &str, most: f64) -> Target {
-        let (figure, runs) = judged(&self.runs(case, of));
-        Target {
-            what: format!("{}, {of}: {case}", self.name),
-            against: String::new(),
-            most,
-            figure,
-            runs,
-        }
+        let what = format!("{}, {of}: {case}", self.name);
+        target(what, "", most, &self.runs(case, of))
     }
 
     /// Returns a target for what a contestant has more than another one, within a round.
     #[must_use]
     pub fn target_of_difference(&self, case: &str, of: &str, to: &str, most: f64) -> Target {
-        let (figure, runs) = judged(&self.pairs(case, of, to, |of, to| of - to));
-        Target {
-            what: format!("{} more, {of}: {case}", self.name),
-            against: to.to_owned(),
-            most,
-            figure,
-            runs,
-        }
+        let what = format!("{} more, {of}: {case}", self.name);
+        target(what, to, most, &self.pairs(case, of, to, |of, to| of - to))
     }
 
     /// Returns a table of the ratios to a contestant's figures, whose median each heading has, in this
@@ -238,12 +220,19 @@ impl Contest {
     }
 }
 
-/// Returns the median of the values of all runs, with the least and the most of the runs' medians.
-fn judged(runs: &[Vec<f64>]) -> (Option<f64>, Option<(f64, f64)>) {
+/// Returns a target for these values of each run: the median of all of them counts, and the runs are shown by
+/// the least and the most of their medians.
+fn target(what: String, against: &str, most: f64, runs: &[Vec<f64>]) -> Target {
     let medians: Vec<f64> = runs.iter().filter_map(|run| quantile(run, 0.5)).collect();
     let least = medians.iter().copied().reduce(f64::min);
-    let most = medians.iter().copied().reduce(f64::max);
-    (quantile(&runs.concat(), 0.5), least.zip(most))
+    let highest = medians.iter().copied().reduce(f64::max);
+    Target {
+        what,
+        against: against.to_owned(),
+        most,
+        figure: quantile(&runs.concat(), 0.5),
+        runs: least.zip(highest),
+    }
 }
 
 /// Returns a number with three digits that count.
