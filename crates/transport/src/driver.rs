@@ -145,8 +145,8 @@ impl ConnectionDriver {
         self.state.cut_off.status().is_some()
     }
 
-    /// Tests the connection before the first call after a long silence is sent on it.
-    fn test_before_calls(&mut self) {
+    /// Tests the connection if calls have come to it after a long silence, and notes that it has calls.
+    fn test_for_calls(&mut self) {
         if let Some(probes) = &mut self.probes {
             probes.handle_calls(self.state.admission.has_calls(), &*self.runtime);
             self.report_keepalives();
@@ -250,9 +250,12 @@ impl Future for ConnectionDriver {
             self.give_up(LostReason::CutOff, cx);
             return Poll::Ready(());
         }
-        self.test_before_calls();
+        // Before the call is sent, for the PING to go first.
+        self.test_for_calls();
         loop {
             let poll = self.poll_connection(cx.waker());
+            // A call that begins during a poll wakes nothing: h2 sends it in that poll.
+            self.test_for_calls();
             if self.on_lost.is_some()
                 && let Some(go_away) = self.state.go_away().cloned()
             {

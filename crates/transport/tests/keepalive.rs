@@ -6,12 +6,14 @@ use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 use std::time::Duration;
+use std::{fmt, io};
 
 use bytes::Bytes;
 use futures_io::{AsyncRead, AsyncWrite};
 use http::Request;
-use trunkline_runtime::{Runtime, Stream, TcpOptions};
+use trunkline_runtime::{PeerAddr, Runtime, Stream, TcpOptions};
 use trunkline_sim::Sim;
 use trunkline_status::Code;
 use trunkline_transport::{
@@ -79,6 +81,14 @@ struct Stage {
     /// The seconds since the handshake at which the peer received a PING.
     pings: Arc<Mutex<Vec<u64>>>,
     lost: Arc<Mutex<Option<Lost>>>,
+    at_read: AtRead,
+}
+
+fn begin(connection: &Connection, message: Bytes) -> ResponseHead {
+    let head = Request::post("http://x/s/m").body(()).expect("a request");
+    let body = RequestBody::<()>::whole(message);
+    let sent = connection.send(head, &body);
+    sent.expect("a stream").response
 }
 
 async fn write(stream: &mut Box<dyn Stream>, mut bytes: &[u8]) {
@@ -132,6 +142,63 @@ async fn serve(
     }
 }
 
+/// What is done within a read of the client, as if by another thread.
+type AtRead = Arc<Mutex<Option<Box<dyn FnOnce() + Send>>>>;
+
+/// The client's side of a connection.
+struct Client {
+    stream: Box<dyn Stream>,
+    at_read: AtRead,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.stream.fmt(f)
+    }
+}
+
+impl AsyncRead for Client {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        let act = self.at_read.lock().expect("no panic").take();
+        if let Some(act) = act {
+            act();
+        }
+        Pin::new(&mut self.stream).poll_read(cx, bytes)
+    }
+}
+
+impl AsyncWrite for Client {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_close(cx)
+    }
+}
+
+impl Stream for Client {
+    fn peer_addr(&self) -> PeerAddr {
+        self.stream.peer_addr()
+    }
+
+    fn abort(self: Box<Self>) {
+        self.stream.abort();
+    }
+}
+
 impl Stage {
     fn new(peer: Peer, keepalive: KeepaliveOptions) -> Self {
         let sim = Sim::new(1);
@@ -147,12 +214,16 @@ impl Stage {
             let lost = Arc::clone(&lost);
             move |why| *lost.lock().expect("no panic") = Some(why)
         };
+        let at_read = AtRead::default();
         let connection = sim.run(async {
             let stream = runtime.connect_tcp(address(), &TcpOptions::default()).await;
             let mut http = HttpOptions::default();
             http.keepalive = keepalive;
-            let stream = stream.expect("a stream");
-            let handshake = handshake(stream, &http, Arc::clone(&runtime), on_lost).await;
+            let client = Box::new(Client {
+                stream: stream.expect("a stream"),
+                at_read: Arc::clone(&at_read),
+            });
+            let handshake = handshake(client, &http, Arc::clone(&runtime), on_lost).await;
             let (connection, driver) = handshake.expect("a connection");
             runtime.spawn(Box::pin(driver));
             connection
@@ -162,15 +233,26 @@ impl Stage {
             connection: Mutex::new(Some(connection)),
             pings,
             lost,
+            at_read,
         }
     }
 
     fn begin(&self, message: Bytes) -> ResponseHead {
-        let head = Request::post("http://x/s/m").body(()).expect("a request");
-        let body = RequestBody::<()>::whole(message);
         let connection = self.connection.lock().expect("no panic");
-        let sent = connection.as_ref().expect("open").send(head, &body);
-        sent.expect("a stream").response
+        begin(connection.as_ref().expect("open"), message)
+    }
+
+    /// Begins a call while the task of the connection polls it.
+    fn begin_within_a_poll(&self) -> Arc<Mutex<Option<ResponseHead>>> {
+        let connection = self.connection.lock().expect("no panic").clone();
+        let response = Arc::new(Mutex::new(None));
+        let begun = Arc::clone(&response);
+        let begin = move || {
+            let response = begin(&connection.expect("open"), Bytes::new());
+            *begun.lock().expect("no panic") = Some(response);
+        };
+        *self.at_read.lock().expect("no panic") = Some(Box::new(begin));
+        response
     }
 
     fn rest(&self, seconds: u64) {
@@ -220,6 +302,18 @@ fn a_silent_connection_is_given_up() {
         "198.51.100.1:1: keepalive timed out: nothing came for 30s, and then no answer to a PING \
          within 5s"
     );
+}
+
+/// A call that begins while the task of the connection is polling it is tested like any other, though
+/// nothing wakes the task for it.
+#[test]
+fn a_call_that_begins_within_a_poll_is_tested() {
+    let stage = Stage::new(Peer::default(), options());
+    let response = stage.begin_within_a_poll();
+    stage.rest(40);
+    assert!(response.lock().expect("no panic").is_some());
+    assert_eq!(stage.pings(), [30]);
+    assert!(stage.lost().is_some());
 }
 
 /// A peer that answers its PINGs keeps its connection, with a PING each time that nothing came.
