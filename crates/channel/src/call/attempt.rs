@@ -82,16 +82,18 @@ impl CallAttempt {
 
     /// Ends an attempt that got no response.
     pub(crate) fn end(&mut self, status: &Status) {
-        self.end_with(status, None);
+        let sent = sent_by(&self.response);
+        self.record.end(&AttemptEnd::without_trailers(status, sent));
     }
 
-    /// Ends an attempt, with the trailers of its response if there are any.
-    pub(crate) fn end_with(&mut self, status: &Status, trailers: Option<&HeaderMap>) {
-        let sent = sent_by(&self.response);
+    /// Ends an attempt whose response is only a head. `has_status` is true when `status` is from there.
+    pub(crate) fn end_with_head(&mut self, status: &Status, head: &HeaderMap, has_status: bool) {
+        self.record.set_has_headers();
         self.record.end(&AttemptEnd {
             status,
-            trailers,
-            sent,
+            trailers: Some(head),
+            has_status,
+            sent: sent_by(&self.response),
         });
     }
 
@@ -103,11 +105,6 @@ impl CallAttempt {
     /// Records that another attempt decides the call.
     pub(crate) fn set_overtaken(&mut self) {
         self.record.set_overtaken();
-    }
-
-    /// Records that the head of a response arrived.
-    pub(crate) fn set_has_headers(&mut self) {
-        self.record.set_has_headers();
     }
 
     /// Takes the record of an attempt whose response arrived, for the body, which ends it.

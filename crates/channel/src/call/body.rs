@@ -125,30 +125,37 @@ impl OpenResponse {
             },
             Poll::Ready(Some(Ok(IncomingFrame::Trailers(mut trailers)))) => {
                 let seen = repair_status(&mut trailers);
-                let has_failed = match seen {
-                    SeenStatus::Ok => false,
-                    SeenStatus::Failed => true,
+                let (has_failed, has_status) = match seen {
+                    SeenStatus::Ok => (false, true),
+                    SeenStatus::Failed => (true, true),
                     SeenStatus::Missing => {
-                        let status = self.status_of_the_head();
+                        let (status, has_status) = self.status_of_the_head();
                         status.add_to_trailers(&mut trailers);
-                        status.code() != Code::Ok
+                        (status.code() != Code::Ok, has_status)
                     }
                 };
                 match self.past_deadline().filter(|_| has_failed) {
                     Some(status) => status,
                     None => {
-                        self.end_with_trailers(&trailers, seen);
+                        self.end_with_trailers(&trailers, seen, has_status);
                         return Poll::Ready(Some(IncomingFrame::Trailers(trailers)));
                     }
                 }
             }
             Poll::Ready(Some(Err(error))) => self.final_status(error.into_status()),
             Poll::Ready(None) => {
-                let status = self.status_of_the_head();
-                self.final_status(status)
+                let (status, has_status) = self.status_of_the_head();
+                let has_failed = status.code() != Code::Ok;
+                match self.past_deadline().filter(|_| has_failed) {
+                    Some(status) => status,
+                    None => {
+                        self.end(&status, None, has_status);
+                        return Poll::Ready(Some(IncomingFrame::Trailers(status.to_trailers())));
+                    }
+                }
             }
         };
-        self.end(&status, None);
+        self.end_here(&status);
         Poll::Ready(Some(IncomingFrame::Trailers(status.to_trailers())))
     }
 
@@ -175,7 +182,7 @@ impl OpenResponse {
         let peer = self.peer();
         let text = format!("a message of {peer}'s response is too large: {error}");
         let status = Status::new(Code::ResourceExhausted, text);
-        self.end(&status, None);
+        self.end_here(&status);
         IncomingFrame::Trailers(status.to_trailers())
     }
 
@@ -191,16 +198,23 @@ impl OpenResponse {
         Deadline::final_status(self.deadline.as_ref(), status, || reading_from(self.peer()))
     }
 
-    fn end(&mut self, status: &Status, trailers: Option<&HeaderMap>) {
+    /// Ends the call with a status that this side made.
+    fn end_here(&mut self, status: &Status) {
+        self.end(status, None, false);
+    }
+
+    /// Ends the call. `has_status` is true when `status` is that of the server.
+    fn end(&mut self, status: &Status, trailers: Option<&HeaderMap>, has_status: bool) {
         let sent = sent_for(&self.incoming);
         self.records.end(&AttemptEnd {
             status,
             trailers,
+            has_status,
             sent,
         });
     }
 
-    fn end_with_trailers(&mut self, trailers: &HeaderMap, seen: SeenStatus) {
+    fn end_with_trailers(&mut self, trailers: &HeaderMap, seen: SeenStatus, has_status: bool) {
         // Parsing the status costs time, so it is done only where the status is reported, and if there
         // is more of it than the code.
         if self.records.attempt.is_open() {
@@ -210,7 +224,7 @@ impl OpenResponse {
                 let status = Status::from_trailers(trailers);
                 status.unwrap_or_else(|| without_status(self.peer()))
             };
-            self.end(&status, Some(trailers));
+            self.end(&status, Some(trailers), has_status);
         }
     }
 
@@ -219,10 +233,12 @@ impl OpenResponse {
     }
 
     /// Returns the status of a response that ends without a status in its trailers: the status in
-    /// its head, or `UNKNOWN`.
-    fn status_of_the_head(&mut self) -> Status {
-        let status = self.head_status.take().map(|status| *status);
-        status.unwrap_or_else(|| without_status(self.peer()))
+    /// its head, or `UNKNOWN`. The flag is true when it is from the head.
+    fn status_of_the_head(&mut self) -> (Status, bool) {
+        match self.head_status.take() {
+            Some(status) => (*status, true),
+            None => (without_status(self.peer()), false),
+        }
     }
 }
 

@@ -742,6 +742,7 @@ impl<'a> Call<'a> {
         } else {
             None
         };
+        let has_status = status.is_some();
         let status = match status {
             Some(status) => status,
             None if is_empty || !response.headers().contains_key(GRPC_STATUS) => {
@@ -752,10 +753,9 @@ impl<'a> Call<'a> {
         if status.code() == Code::Ok {
             return None;
         }
-        let trailers = response.headers();
-        attempt.set_has_headers();
-        attempt.end_with(&status, Some(trailers));
-        Some((status.code(), Pushback::of(trailers)))
+        let head = response.headers();
+        attempt.end_with_head(&status, head, has_status);
+        Some((status.code(), Pushback::of(head)))
     }
 
     /// Returns the metadata of the call.
@@ -836,6 +836,7 @@ impl<'a> Call<'a> {
             let end = AttemptEnd {
                 status: own,
                 trailers: Some(&head.headers),
+                has_status: true,
                 sent,
             };
             record.end_with_call(&end, &mut self.record);

@@ -12,7 +12,6 @@ use trunkline_transport::{Connection, MessageListener};
 use crate::core::connections::{ConnectionId, ReadyConnection};
 use crate::core::holds::HoldId;
 use crate::core::snapshot::Snapshot;
-use crate::grpc::GRPC_STATUS;
 use crate::observer::{AttemptEnded, AttemptSent, Direction, SentTo};
 use crate::record::call::CallRecord;
 use crate::record::messages::{SentMessages, message_fact};
@@ -33,8 +32,10 @@ pub(crate) struct AttemptRecord(Option<Box<Attempt>>);
 /// The end of an attempt.
 pub(crate) struct AttemptEnd<'a> {
     pub(crate) status: &'a Status,
-    /// The trailers, or the head of a trailers-only response.
+    /// The trailers, or the head of a trailers-only response. This side may have added the status.
     pub(crate) trailers: Option<&'a HeaderMap>,
+    /// True when the server sent the status, also in a head that did not end its response.
+    pub(crate) has_status: bool,
     pub(crate) sent: SentData<'a>,
 }
 
@@ -55,6 +56,7 @@ impl<'a> AttemptEnd<'a> {
         Self {
             status,
             trailers: None,
+            has_status: false,
             sent,
         }
     }
@@ -373,7 +375,7 @@ impl Attempt {
         EndedAttempt {
             peer: end.sent.peer.filter(|_| self.facts.sent_on.is_some()),
             has_headers: self.facts.has_headers,
-            has_status: end.trailers.is_some_and(has_status),
+            has_status: end.has_status,
             is_overtaken: self.facts.is_overtaken,
             bytes_sent: end.sent.bytes,
             bytes_received: self.facts.bytes_received,
@@ -401,11 +403,4 @@ impl Attempt {
         outcome.trailers = end.trailers;
         outcome
     }
-}
-
-/// Returns whether the status of a call is in these trailers.
-fn has_status(trailers: &HeaderMap) -> bool {
-    // One pass costs less than a lookup by name: there are rarely more than three fields.
-    let mut names = trailers.keys();
-    names.any(|name| name.as_str() == GRPC_STATUS)
 }

@@ -19,9 +19,10 @@ use crate::ends::{counting_policy, take_ends};
 use crate::facts::FactLog;
 use crate::hedging::HEDGING;
 use crate::policy::{TEST_POLICY, TestPolicyFactory};
+use crate::raw::{self, data, grpc_head, headers, trailers};
 use crate::retries::{Answer, RETRY, retrying, scripted};
 use crate::world::{
-    CallResult, address, call, read_to_end, request, unary, unary_within, with_timeout,
+    CallResult, address, builder, call, read_to_end, request, unary, unary_within, with_timeout,
 };
 
 /// What an observer is notified of.
@@ -135,6 +136,77 @@ fn an_observer_sees_each_attempt() {
     ] {
         let (_, ends) = observe(config, &answers);
         assert_eq!(ends, expected, "{answers:?}");
+    }
+}
+
+/// Makes a call that a server answers with the bytes of `answer`, and returns the end of the call that an
+/// observer is notified of.
+fn observe_end(answer: fn(u32) -> Vec<u8>) -> End {
+    let sim = Sim::new(1);
+    raw::serve_calls(&sim, 1, answer);
+    let ends = Ends::default();
+    let builder = builder(&sim, format!("ipv4:{}", address(1)));
+    let channel = builder.observer(ends.clone()).build().expect("a channel");
+    sim.run(unary_within(&channel, "5S"));
+    let end = ends.0.lock().pop();
+    end.expect("the end of the call")
+}
+
+/// Returns a head that has a status and does not end the response.
+fn head_with_status(stream: u32) -> Vec<u8> {
+    let fields = [
+        (":status", "200"),
+        ("content-type", "application/grpc"),
+        ("grpc-status", "5"),
+    ];
+    headers(stream, &fields, false)
+}
+
+/// A call has the status of a server where its trailers or its head have one. Without one, this side
+/// makes the status of the call. (gRPC over HTTP/2, Responses)
+#[test]
+fn a_call_knows_who_made_its_status() {
+    let (by_server, by_client) = (true, false);
+    for (case, answer, code, has_status) in [
+        (
+            "trailers",
+            (|id| [grpc_head(id), trailers(id, "5")].concat()) as fn(u32) -> Vec<u8>,
+            Code::NotFound,
+            by_server,
+        ),
+        (
+            "trailers with an invalid status",
+            |id| [grpc_head(id), trailers(id, "x")].concat(),
+            Code::Unknown,
+            by_server,
+        ),
+        (
+            "trailers without a status",
+            |id| [grpc_head(id), headers(id, &[("x-trace", "7")], true)].concat(),
+            Code::Unknown,
+            by_client,
+        ),
+        (
+            "no trailers",
+            |id| [grpc_head(id), data(id, b"", true)].concat(),
+            Code::Unknown,
+            by_client,
+        ),
+        (
+            "a head with a status, and trailers without one",
+            |id| [head_with_status(id), headers(id, &[("x-trace", "7")], true)].concat(),
+            Code::NotFound,
+            by_server,
+        ),
+        (
+            "a head with a status, and no trailers",
+            |id| [head_with_status(id), data(id, b"", true)].concat(),
+            Code::NotFound,
+            by_server,
+        ),
+    ] {
+        let end = observe_end(answer);
+        assert_eq!(end, End::Call(1, code, has_status), "{case}");
     }
 }
 
