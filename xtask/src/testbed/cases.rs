@@ -11,7 +11,7 @@ use crate::failure::Failure;
 /// A client that is not connected after this time will not be.
 const LIMIT_MS: u32 = 4000;
 /// Time for twenty attempts that start 250 ms apart, and half a second more.
-const DEAD_LIMIT_MS: u32 = 5500;
+pub(super) const DEAD_LIMIT_MS: u32 = 5500;
 /// Number of dead addresses of each family.
 const DEAD: u16 = 10;
 /// Delays of the AAAA answer, in milliseconds, that are long enough to show the resolution delay.
@@ -48,6 +48,7 @@ impl Plan {
 }
 
 /// One measured connection.
+#[derive(Clone)]
 pub(super) struct Trial {
     /// The delay of the network, in milliseconds.
     pub(super) set: u32,
@@ -61,6 +62,7 @@ pub(super) struct Trial {
 }
 
 /// The results of one client.
+#[derive(Clone)]
 pub(super) struct Measured {
     pub(super) client: String,
     pub(super) attempt: Vec<Trial>,
@@ -104,7 +106,8 @@ fn is_ours(client: &str) -> bool {
     client.starts_with("trunkline")
 }
 
-fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
+/// Returns the median; of an even number of values, the upper one of the two in the middle.
+pub(super) fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied()
@@ -114,31 +117,17 @@ fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
 pub(super) fn measure(
     client: &str,
     plan: &Plan,
-    near: &mut Dialogue,
-    far: &mut Dialogue,
+    sides: &mut Sides<'_>,
 ) -> Result<Measured, Failure> {
-    let mut sides = Sides { near, far };
     let steps = |step: u32| (0..=400).step_by(step as usize);
-    let attempt = steps(plan.attempt_step).map(|delay| {
-        let to = format!("{},{}", v6(delay as u16), v4(0));
-        sides.trial(delay, &to, |events| {
-            let first_v6 = first(events, |to| to.is_ipv6())?;
-            Some(first(events, |to| to.is_ipv4())? - first_v6)
-        })
-    });
+    let attempt = steps(plan.attempt_step).map(|delay| sides.attempt(delay));
     let attempt = attempt.collect::<Result<_, _>>()?;
-    let resolution = steps(plan.resolution_step).map(|delay| {
-        sides.trial(delay, &format!("aaaa-{delay}.he.test"), |events| {
-            let mut answers = events.iter();
-            let answer = answers.find(|event| event["answer"] == "A")?;
-            Some(first(events, |to| to.is_ipv4())? - answer["ms"].as_f64()?)
-        })
-    });
+    let resolution = steps(plan.resolution_step).map(|delay| sides.resolution(delay));
     let resolution = resolution.collect::<Result<_, _>>()?;
     let dead = if plan.only_ours_dead && !is_ours(client) {
         None
     } else {
-        Some(sides.dead()?)
+        Some(sides.dead(DEAD_LIMIT_MS)?)
     };
     Ok(Measured {
         client: client.to_owned(),
@@ -148,12 +137,46 @@ pub(super) fn measure(
     })
 }
 
-struct Sides<'a> {
-    near: &'a mut Dialogue,
-    far: &'a mut Dialogue,
+/// The client, and the servers that it connects to.
+pub(super) struct Sides<'a> {
+    pub(super) near: &'a mut Dialogue,
+    pub(super) far: &'a mut Dialogue,
 }
 
 impl Sides<'_> {
+    /// Connects to an IPv6 address that answers late by this many milliseconds, or to an IPv4 address
+    /// that answers at once.
+    pub(super) fn attempt(&mut self, delay: u32) -> Result<Trial, Failure> {
+        let to = format!("{},{}", v6(delay as u16), v4(0));
+        self.trial(delay, &to, |events| {
+            let first_v6 = first(events, |to| to.is_ipv6())?;
+            Some(first(events, |to| to.is_ipv4())? - first_v6)
+        })
+    }
+
+    /// Connects to a name whose AAAA answer is late by this many milliseconds.
+    pub(super) fn resolution(&mut self, delay: u32) -> Result<Trial, Failure> {
+        self.trial(delay, &format!("aaaa-{delay}.he.test"), |events| {
+            let mut answers = events.iter();
+            let answer = answers.find(|event| event["answer"] == "A")?;
+            Some(first(events, |to| to.is_ipv4())? - answer["ms"].as_f64()?)
+        })
+    }
+
+    /// Connects for this many milliseconds to ten dead addresses of each family, IPv6 first.
+    pub(super) fn dead(&mut self, limit: u32) -> Result<Vec<(SocketAddr, f64)>, Failure> {
+        let holes = 0xff00..0xff00 + DEAD;
+        let list: Vec<String> = holes.clone().map(v6).chain(holes.map(v4)).collect();
+        let (_, events) = self.connect(limit, &list.join(","))?;
+        let mut order: Vec<(SocketAddr, f64)> = Vec::new();
+        for (to, at) in syns(&events) {
+            if order.iter().all(|(known, _)| *known != to) {
+                order.push((to, at));
+            }
+        }
+        Ok(order)
+    }
+
     /// Connects once. Returns the client's answer, and the events on the far side.
     fn connect(&mut self, limit: u32, to: &str) -> Result<(Value, Vec<Value>), Failure> {
         self.far.ask("take")?;
@@ -178,20 +201,6 @@ impl Sides<'_> {
             took: answer["ms"].as_f64(),
             waited: waited(&events),
         })
-    }
-
-    /// Connects to ten dead addresses of each family, IPv6 first.
-    fn dead(&mut self) -> Result<Vec<(SocketAddr, f64)>, Failure> {
-        let holes = 0xff00..0xff00 + DEAD;
-        let list: Vec<String> = holes.clone().map(v6).chain(holes.map(v4)).collect();
-        let (_, events) = self.connect(DEAD_LIMIT_MS, &list.join(","))?;
-        let mut order: Vec<(SocketAddr, f64)> = Vec::new();
-        for (to, at) in syns(&events) {
-            if order.iter().all(|(known, _)| *known != to) {
-                order.push((to, at));
-            }
-        }
-        Ok(order)
     }
 }
 
