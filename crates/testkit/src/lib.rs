@@ -4,6 +4,7 @@
 // From the ground up: a module uses only those above it.
 
 pub mod certificates;
+pub mod closed;
 pub mod load;
 pub mod proto;
 // gRPC servers in processes of their own; uses `proto`.
