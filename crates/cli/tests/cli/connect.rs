@@ -5,6 +5,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
+use trunkline_testkit::closed::ClosedTcp;
 
 use crate::command::{object, trunkline};
 
@@ -14,16 +15,18 @@ fn listener() -> (TcpListener, String) {
     (listener, address)
 }
 
-/// Returns an address where nothing listens.
-fn closed() -> String {
-    listener().1
+/// Returns a port that refuses connections, and its address.
+fn closed() -> (ClosedTcp, String) {
+    let port = ClosedTcp::new().expect("a port");
+    let address = port.address().to_string();
+    (port, address)
 }
 
 /// The attempts are printed in the order of their start, with the winner.
 #[test]
 fn a_refused_address_and_a_good_one() {
     let (_listener, good) = listener();
-    let bad = closed();
+    let (_port, bad) = closed();
     let (status, object) = object(&["connect", &format!("{bad},{good}")]);
     assert_eq!(status, 0, "{object}");
     assert_eq!(object["winner"], json!(good));
@@ -45,7 +48,7 @@ fn a_refused_address_and_a_good_one() {
 /// When no attempt connects, the status is 1, and the message has each address and how it failed.
 #[test]
 fn nothing_connects() {
-    let (one, two) = (closed(), closed());
+    let ((_one, one), (_two, two)) = (closed(), closed());
     let (status, object) = object(&["connect", &format!("{one},{two}")]);
     assert_eq!((status, &object["winner"]), (1, &json!(null)));
     let message = object["error"]["message"].as_str().expect("a message");
@@ -203,7 +206,7 @@ fn number(attributes: &str, key: &str) -> f64 {
 #[test]
 fn a_picture() {
     let (_listener, good) = listener();
-    let bad = closed();
+    let (_port, bad) = closed();
     let file = path("race.svg");
     let name = file.to_str().expect("a UTF-8 path");
     let (status, _) = object(&["connect", &format!("{bad},{good}"), "--svg", name]);
@@ -247,7 +250,8 @@ fn a_picture() {
 fn a_picture_of_a_failure() {
     let file = path("failed.svg");
     let name = file.to_str().expect("a UTF-8 path");
-    assert_eq!(object(&["connect", &closed(), "--svg", name]).0, 1);
+    let (_port, bad) = closed();
+    assert_eq!(object(&["connect", &bad, "--svg", name]).0, 1);
     let (_, texts) = parse(&fs::read_to_string(&file).expect("a picture"));
     assert!(
         texts
@@ -268,7 +272,8 @@ fn a_picture_that_cannot_be_written() {
     let message = object["error"]["message"].as_str().expect("a message");
     assert!(message.contains(name), "{message}");
 
-    let ran = trunkline(&["connect", &closed(), "--svg", name]);
+    let (_port, bad) = closed();
+    let ran = trunkline(&["connect", &bad, "--svg", name]);
     assert_eq!(ran.status, 1);
     assert!(
         ran.stderr.contains(name) && ran.stderr.contains("refused"),
@@ -280,7 +285,7 @@ fn a_picture_that_cannot_be_written() {
 /// Addresses that were never tried are shown too, as text and in the picture.
 #[test]
 fn addresses_that_were_never_tried() {
-    let (one, two) = (closed(), closed());
+    let ((_one, one), (_two, two)) = (closed(), closed());
     let file = path("untried.svg");
     let name = file.to_str().expect("a UTF-8 path");
     let list = format!("{one},{two}");

@@ -1,10 +1,10 @@
 //! Tests of `trunkline xds`, and of `xds:` targets, without a control plane that answers.
 
 use std::fs;
-use std::net::TcpListener;
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
+use trunkline_testkit::closed::ClosedTcp;
 
 use crate::command::{object, trunkline, trunkline_with};
 
@@ -21,12 +21,6 @@ fn at(server: &str) -> Value {
         "xds_servers": [{ "server_uri": server, "channel_creds": [{ "type": "insecure" }] }],
         "node": { "id": "node-1" },
     })
-}
-
-/// Returns an address where nothing listens: its port was free a moment ago.
-fn nowhere() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("an address").to_string()
 }
 
 /// Without a bootstrap, the error names both variables.
@@ -80,7 +74,8 @@ fn another_scheme() {
 /// A control plane that cannot be reached: the listener, the control plane, and how it failed.
 #[test]
 fn control_plane_that_is_down() {
-    let server = nowhere();
+    let port = ClosedTcp::new().expect("a port");
+    let server = port.address().to_string();
     let path = bootstrap("down.json", &at(&server));
     let path = path.to_str().expect("a path");
     let (status, object) = object(&["xds", "xds:///orders", "--bootstrap", path]);
