@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use trunkline_testkit::backend::{Backend, Options, Program};
 
 use crate::call::backend;
-use crate::command::{json, object, trunkline};
+use crate::command::{object, trunkline, watch, watch_text};
 use crate::raw_peer;
 
 const SERVICE: &str = "helloworld.Greeter";
@@ -120,9 +120,13 @@ fn watch_prints_health() {
     let without = raw_peer::target(|_| raw_peer::status(12, "no such method"));
     let without = without.strip_prefix("ipv4:").expect("an address");
     let target = format!("ipv4:{good},{bad},{without}");
-    let args = ["watch", &target, "--health", SERVICE, "--for=1"];
-    let (status, events) = json(&args);
-    assert_eq!(status, 0);
+    let args = [&target, "--health", SERVICE];
+    let backends = [&*good, &bad, without];
+    // Each health is printed twice: that it is checked, and what the check found.
+    let events = watch(&args, |events| {
+        let is_known = |address: &&str| health_of(events, address).len() == 2;
+        backends.iter().all(is_known)
+    });
     for (address, health, message) in [
         (&*good, "healthy", Value::Null),
         (&*bad, "unhealthy", json!("not healthy: NOT_SERVING")),
@@ -138,8 +142,8 @@ fn watch_prints_health() {
         assert_eq!(found[1]["service"], SERVICE);
         assert_eq!(found[1]["error"]["message"], message);
     }
-    let text = trunkline(&args).stdout;
     let line = format!("health          {bad} \"{SERVICE}\": not healthy: NOT_SERVING");
+    let text = watch_text(&args, |text| text.contains(&line));
     assert!(text.contains(&line), "{text}");
     let policy = "config          policy round_robin (the default)\n";
     assert!(text.contains(policy), "{text}");
@@ -165,10 +169,11 @@ fn parts_without_an_effect_are_printed() {
             "suggestion": null,
         },
     ]);
-    let (_, events) = json(&["watch", &target, "--service-config", config, "--for=0.5"]);
-    let event = events
-        .iter()
-        .find(|event| event["event"] == "config_ignored");
+    let is_ignored = |event: &&Value| event["event"] == "config_ignored";
+    let events = watch(&[&target, "--service-config", config], |events| {
+        events.iter().any(|event| is_ignored(&event))
+    });
+    let event = events.iter().find(is_ignored);
     assert_eq!(
         event.map(|event| &event["parts"]),
         Some(&expected),

@@ -5,7 +5,7 @@ use trunkline_testkit::backend::Backend;
 use trunkline_testkit::dns::{Data, DnsServer, Reply, Type};
 
 use crate::call::backend;
-use crate::command::{object, trunkline};
+use crate::command::{object, trunkline, with_enough_time};
 use crate::raw_peer;
 
 const CALLS: u64 = 600;
@@ -134,9 +134,20 @@ fn an_ejection_is_logged() {
         "failurePercentageEjection": { "minimumHosts": 3, "requestVolume": 5 },
         "childPolicy": [{ "round_robin": {} }],
     }}]});
-    let args = ["call", &target, "--for=1.5", "--qps=200", "-v"];
-    let ran = trunkline(&[&args[..], &["--service-config", &config.to_string()]].concat());
     let line = format!("WARN trunkline::event: ejection: {failing}: ejected by failure_percentage");
+    let config = config.to_string();
+    let args = [
+        "call",
+        &target,
+        "--qps=200",
+        "-v",
+        "--service-config",
+        &config,
+    ];
+    let ran = with_enough_time(
+        |seconds| trunkline(&[&args[..], &[&format!("--for={seconds}")]].concat()),
+        |ran| ran.stderr.contains(&line),
+    );
     assert!(ran.stderr.contains(&line), "{ran:?}");
 }
 

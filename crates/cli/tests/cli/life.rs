@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::call::backend;
-use crate::command::{json, object, trunkline};
+use crate::command::{json, object, trunkline, watch, with_enough_time};
 use crate::raw_peer;
 
 /// Returns the states of the channel, in their order.
@@ -18,15 +18,21 @@ fn states(events: &[Value]) -> Vec<&str> {
 fn watch_enters_idleness() {
     let backend = backend("a");
     let target = format!("ipv4:{}", backend.address_v4());
-    let args = ["watch", &target, "--for=1"];
-    let (_, idle) = json(&[&args[..], &["--idle-timeout=0.2"]].concat());
-    assert_eq!(
-        states(&idle),
-        ["CONNECTING", "READY", "IDLE", "SHUTDOWN"],
-        "{idle:?}"
-    );
+    let is_ready = |events: &Vec<Value>| states(events).contains(&"READY");
+    let watched = |seconds| {
+        let idle_timeout = format!("--idle-timeout={seconds}");
+        watch(&[&target, &idle_timeout], |events| {
+            states(events).contains(&"IDLE")
+        })
+    };
+    let idle = with_enough_time(watched, is_ready);
+    assert_eq!(states(&idle), ["CONNECTING", "READY", "IDLE"], "{idle:?}");
     for more in [&[][..], &["--idle-timeout=never"]] {
-        let (_, awake) = json(&[&args[..], more].concat());
+        let watched = |seconds| {
+            let time = format!("--for={seconds}");
+            json(&[&["watch", &target, &time], more].concat()).1
+        };
+        let awake = with_enough_time(watched, is_ready);
         assert_eq!(
             states(&awake),
             ["CONNECTING", "READY", "SHUTDOWN"],

@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::json;
 use trunkline_testkit::dns::{DnsServer, Reply, Type};
 
-use crate::command::{json, object, trunkline};
+use crate::command::{json, object, trunkline, with_enough_time};
 use crate::raw_peer;
 
 const UNIMPLEMENTED: u8 = 12;
@@ -111,7 +111,10 @@ fn repeated_resolutions_end_in_time() {
     server.set("a.test", Type::A, Reply::a(60, [[127, 0, 0, 1].into()]));
     let target = format!("dns://{}/a.test.", server.address());
     let args = ["resolve", &target, "--repeat=1000000", "--every=1000"];
-    let (status, objects) = json(&[&args[..], &["--timeout=1"]].concat());
+    let (status, objects) = with_enough_time(
+        |seconds| json(&[&args[..], &[&format!("--timeout={seconds}")]].concat()),
+        |(_, objects)| objects.len() == 2,
+    );
     assert_eq!((status, objects.len()), (1, 2), "{objects:?}");
     assert_eq!(objects[1]["error"]["kind"], "deadline", "{objects:?}");
 }

@@ -11,7 +11,7 @@ use trunkline_testkit::certificates::{
 };
 use trunkline_testkit::tls_server::TlsServer;
 
-use crate::command::{object, trunkline};
+use crate::command::{object, trunkline, watch_text};
 
 /// A folder with the files of one test, which is removed at its end.
 pub(crate) struct Folder(PathBuf);
@@ -261,9 +261,11 @@ fn channels_show_a_client_certificate() {
     assert_eq!(status, 1, "{refused}");
     let message = refused["errors"][0]["message"].as_str().expect("a message");
     assert!(message.contains("client certificate"), "{message}");
-    let watch = ["watch", &target, "--for=1", "--json"];
-    let ran = trunkline(&[&watch[..], &with].concat());
-    assert!(ran.stdout.contains(r#""state":"READY""#), "{ran:?}");
+    let ready = r#""state":"READY""#;
+    let text = watch_text(&[&[&*target, "--json"], &with[..]].concat(), |text| {
+        text.contains(ready)
+    });
+    assert!(text.contains(ready), "{text}");
 }
 
 /// Options that need each other, or that contradict each other, and files that cannot be used: 2.

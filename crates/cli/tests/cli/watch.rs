@@ -6,15 +6,27 @@ use trunkline_testkit::dns::{DnsServer, Reply, Type};
 use trunkline_testkit::tls_server::TlsServer;
 
 use crate::call::backend;
-use crate::command::{json, trunkline};
+use crate::command::{json, trunkline, watch, watch_text, with_enough_time};
 use crate::tls::Folder;
+
+/// Returns whether the channel has become READY.
+fn channel_is_ready(events: &[Value]) -> bool {
+    let is_ready = |event: &Value| event["event"] == "channel" && event["state"] == "READY";
+    events.iter().any(is_ready)
+}
 
 /// Endpoints, channel states and subchannel states are printed as they change, in order of time.
 #[test]
 fn a_channel_that_becomes_ready() {
     let backend = backend("a");
     let target = format!("ipv4:{}", backend.address_v4());
-    let (status, events) = json(&["watch", &target, "--lb", "round_robin", "--for", "1"]);
+    let (status, events) = with_enough_time(
+        |seconds| {
+            let time = seconds.to_string();
+            json(&["watch", &target, "--lb", "round_robin", "--for", &time])
+        },
+        |(_, events)| channel_is_ready(events),
+    );
     assert_eq!(status, 0);
     let has = |event: &str, field: &str, value: Value| {
         events
@@ -39,12 +51,10 @@ fn a_channel_that_becomes_ready() {
 /// A name that does not exist is an event with the kind of the error.
 #[test]
 fn a_resolver_error() {
-    let (status, events) = json(&["watch", "dns:///x.invalid", "--for", "0.5"]);
-    assert_eq!(status, 0);
-    let error = events
-        .iter()
-        .find(|object| object["event"] == "resolver_error")
-        .expect("an error event");
+    let is_error = |event: &Value| event["event"] == "resolver_error";
+    let events = watch(&["dns:///x.invalid"], |events| events.iter().any(is_error));
+    let error = events.iter().find(|event| is_error(event));
+    let error = error.expect("an error event");
     assert_eq!(error["error"]["kind"], "not_found");
 }
 
@@ -60,9 +70,9 @@ fn endpoints_that_change() {
     server.set_default(Reply::no_data());
     let target = format!("dns://{}/a.test.:1", server.address());
     // Nothing listens on port 1: each failed attempt asks for the next resolution.
-    let args = ["watch", &target, "--lb=round_robin", "--for=4"];
-    let (status, events) = json(&[&args[..], &["--min-resolution-interval=0"]].concat());
-    assert_eq!(status, 0);
+    let args = [&target, "--lb=round_robin", "--min-resolution-interval=0"];
+    let shut_down = |event: &&Value| event["state"] == "SHUTDOWN";
+    let events = watch(&args, |events| events.iter().any(|it| shut_down(&it)));
     assert!(server.total() >= 8, "{events:?}");
     let lists: Vec<&Value> = events
         .iter()
@@ -73,7 +83,6 @@ fn endpoints_that_change() {
     assert_eq!(lists[0]["removed"], json!([]));
     let gone = json!([{ "addresses": ["127.0.0.1:1"], "attributes": {} }]);
     assert_eq!(lists[1]["removed"], gone, "{lists:?}");
-    let shut_down = |event: &&Value| event["state"] == "SHUTDOWN";
     let address = events.iter().find(shut_down).map(|it| &it["address"]);
     assert_eq!(address, Some(&json!("127.0.0.1:1")), "{events:?}");
 }
@@ -98,7 +107,10 @@ fn over_tls() {
     };
     for runtime in ["async-std", "smol", "tokio"] {
         let args = ["watch", &target, "--tls", "--ca", &ca, "--runtime", runtime];
-        let (status, events) = json(&[&args[..], &["--for=1"]].concat());
+        let (status, events) = with_enough_time(
+            |seconds| json(&[&args[..], &[&format!("--for={seconds}")]].concat()),
+            |(_, events)| channel_is_ready(events),
+        );
         assert_eq!(status, 0);
         assert_eq!(
             states(&events),
@@ -106,16 +118,16 @@ fn over_tls() {
             "{events:?}"
         );
     }
-    let args = ["watch", &target, "--tls", "--roots=bundled", "--for=1"];
-    let (_, events) = json(&args);
+    let args = [&target, "--tls", "--roots=bundled"];
     let failed = |event: &&Value| {
         event["state"] == "TRANSIENT_FAILURE" && event["address"] == server.address().to_string()
     };
+    let events = watch(&args, |events| events.iter().any(|event| failed(&event)));
     let failed = events.iter().find(failed);
     let failed = failed.unwrap_or_else(|| panic!("{events:?}"));
     let reason = "was issued by \"CN=Test Root\"";
     assert!(failed.to_string().contains("was issued by"), "{failed}");
-    let text = trunkline(&args).stdout;
+    let text = watch_text(&args, |text| text.contains(reason));
     assert!(text.contains(reason), "{text}");
 }
 
@@ -124,8 +136,8 @@ fn over_tls() {
 fn steps() {
     let backend = backend("a");
     let target = format!("ipv4:{}", backend.address_v4());
-    let args = ["watch", &target, "--lb=round_robin", "--for=1"];
-    let (_, events) = json(&args);
+    let args = [&target, "--lb=round_robin"];
+    let events = watch(&args, channel_is_ready);
     let step = |name: &str| {
         let mut events = events.iter();
         let step = events.find(|object| object["event"] == name);
@@ -137,8 +149,10 @@ fn steps() {
     assert_eq!(step("connected")["connection"], 1);
     assert!(step("idle_left")["message"].is_string());
     for (verbose, is_shown) in [(None, false), (Some("-v"), true)] {
-        let ran = trunkline(&args.iter().copied().chain(verbose).collect::<Vec<_>>());
-        assert_eq!(ran.stdout.contains("connect_started"), is_shown, "{ran:?}");
+        let args: Vec<&str> = args.iter().copied().chain(verbose).collect();
+        let text = watch_text(&args, |text| text.contains("READY"));
+        assert!(text.contains("READY"), "{text}");
+        assert_eq!(text.contains("connect_started"), is_shown, "{text}");
     }
 }
 
@@ -148,8 +162,11 @@ fn an_inspection_at_the_end() {
     let backend = backend("a");
     let target = format!("ipv4:{}", backend.address_v4());
     let address = json!(backend.address_v4().to_string());
-    for args in [&["watch", &target, "--for=1"][..], &["call", &target]] {
-        let (status, events) = json(&[args, &["--inspect"]].concat());
+    for command in ["watch", "call"] {
+        let (status, events) = with_enough_time(
+            |seconds| json(&[command, &target, "--inspect", &format!("--for={seconds}")]),
+            |(_, events)| command == "call" || channel_is_ready(events),
+        );
         assert_eq!(status, 0);
         let mut events = events.iter();
         let inspection = events.find(|object| object["event"] == "inspection");

@@ -1,12 +1,12 @@
 //! `xds:` targets whose clusters ask for TLS, over real sockets.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use trunkline_sim::control_plane::proto::{TypeUrl, envoy};
 use trunkline_sim::control_plane::resources;
 use trunkline_testkit::certificates::{Authority, ServerOptions, server_config_with};
 use trunkline_testkit::tls_server::TlsServer;
 
-use crate::command::{json, object};
+use crate::command::{object, watch};
 use crate::plane::Plane;
 use crate::tls::Folder;
 
@@ -117,12 +117,10 @@ fn calls_use_the_security_of_clusters() {
     assert_eq!(made["backends"], json!({ backend.as_str(): 1 }), "{made}");
     assert_eq!(mesh.backend.handshakes(), 1);
 
-    let watch = ["watch", "xds:///orders", "--for=1"];
-    let (status, events) = json(&[&watch[..], &bootstrap].concat());
-    let is_ready =
-        |event: &&serde_json::Value| event["address"] == backend && event["state"] == "READY";
-    assert_eq!(status, 0, "{events:?}");
-    assert_eq!(events.iter().filter(is_ready).count(), 1, "{events:?}");
+    let is_ready = |event: &Value| event["address"] == backend && event["state"] == "READY";
+    let watched = [&["xds:///orders"], &bootstrap[..]].concat();
+    let events = watch(&watched, |events| events.iter().any(is_ready));
+    assert!(events.iter().any(is_ready), "{events:?}");
     assert_eq!(mesh.backend.handshakes(), 2);
 }
 
