@@ -6,6 +6,7 @@ use std::thread;
 
 use trunkline_testkit::dns::{Data, DnsServer, Query, Rcode, Reply, Script, Transport, Type};
 
+use super::servers::resolve_in_attempts;
 use super::{
     BOTH, FromQuery, evil_record, honest, lie, message, patched, replying, resolve, server, truth,
 };
@@ -128,10 +129,11 @@ fn an_expensive_message_is_refused_at_once() {
     let other = honest();
     let servers = [server.address(), other.address()];
     let result = resolve(&servers, "options attempts:1", "a.test");
+    // An attempt at a server takes 5 s.
     assert!(
         result.object["elapsed_ms"]
             .as_f64()
-            .is_none_or(|ms| ms < 1000.0),
+            .is_none_or(|ms| ms < 4000.0),
         "{result:?}"
     );
     assert_ne!(result.addresses(), ["6.6.6.6:1"], "{result:?}");
@@ -162,8 +164,7 @@ fn udp_alone(socket: UdpSocket) -> SocketAddr {
             vec![patched(message(query, &reply), 2, &[0x83])]
         }));
         let mut buffer = [0; 4096];
-        // Two queries and their retransmissions are all that can come.
-        for _ in 0..8 {
+        loop {
             let Ok((length, from)) = socket.recv_from(&mut buffer) else {
                 continue;
             };
@@ -195,7 +196,7 @@ fn half_a_message_goes_to_the_next_server() {
         let half = udp_alone(socket);
         thread::spawn(move || {
             let mut open = Vec::new();
-            for stream in listener.incoming().take(8) {
+            for stream in listener.incoming() {
                 let mut stream = stream.expect("a connection");
                 let mut query = [0; 64];
                 let _ = stream.read(&mut query);
@@ -206,10 +207,8 @@ fn half_a_message_goes_to_the_next_server() {
             }
         });
         let other = honest();
-        let result = resolve(&[half, other.address()], "options timeout:1", "a.test");
+        let result = resolve_in_attempts(&[half, other.address()], 0.0..3.0);
         result.expect("the other server's", &BOTH);
-        let ms = result.object["elapsed_ms"].as_f64().expect("a time");
-        assert!(ms < 3000.0, "{result:?}");
     }
 }
 
