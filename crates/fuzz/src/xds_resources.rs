@@ -10,7 +10,7 @@ use trunkline_lb::PolicyRegistry;
 use trunkline_xds::core::resources::{Cluster, ClusterEndpoints};
 use trunkline_xds::core::san::SubjectAltName;
 use trunkline_xds::core::spiffe::{SpiffeId, TrustBundles};
-use trunkline_xds::core::{CertificateProvider, WatchedFiles};
+use trunkline_xds::core::{CertificateProvider, ServerConfig, WatchedFiles};
 use trunkline_xds::policies::{ClusterCounters, LoadStore, registry};
 use trunkline_xds_proto::envoy::config::cluster::v3 as cluster;
 use trunkline_xds_proto::envoy::config::core::v3 as core;
@@ -119,7 +119,8 @@ pub(crate) static POLICIES: LazyLock<PolicyRegistry> = LazyLock::new(|| {
 pub fn xds_cluster(data: &[u8]) {
     let files = CertificateProvider::FileWatcher(WatchedFiles::default());
     let providers = [("files".into(), files)].into();
-    let decode = |bytes: &[u8]| Cluster::decode(bytes, &*POLICIES, &providers);
+    let server = Arc::new(ServerConfig::insecure("dns:///plane.example:18000"));
+    let decode = |bytes: &[u8]| Cluster::decode(bytes, &server, &*POLICIES, &providers);
     let decoded = decode(data);
     if let Ok(message) = cluster::Cluster::decode(data) {
         assert_eq!(decode(&message.encode_to_vec()), decoded);

@@ -17,7 +17,7 @@ use trunkline_xds_proto::envoy::config::listener::v3 as listener;
 use trunkline_xds_proto::envoy::config::route::v3 as route;
 
 fn decode(kind: ResourceType, data: &[u8]) -> Option<Resource> {
-    let server = ServerConfig::insecure("dns:///plane.example:18000");
+    let server = Arc::new(ServerConfig::insecure("dns:///plane.example:18000"));
     Decoder::default().decode(kind, data, &server, None).ok()
 }
 

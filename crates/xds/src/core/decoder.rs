@@ -49,7 +49,7 @@ impl ResourceDecoder for Decoder {
         &self,
         kind: ResourceType,
         bytes: &[u8],
-        server: &ServerConfig,
+        server: &Arc<ServerConfig>,
         earlier: Option<&Resource>,
     ) -> Result<Resource, Faults> {
         let context = DecodeContext::new(server, &self.policies, &self.certificate_providers);

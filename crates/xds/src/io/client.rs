@@ -100,11 +100,6 @@ impl Client {
         });
     }
 
-    /// Returns the server that sent a watched resource; `None` if there is no such resource.
-    pub(super) fn server_of(&self, kind: ResourceType, name: &str) -> Option<Arc<ServerConfig>> {
-        self.shared.state.lock().ads.server_of(kind, name)
-    }
-
     /// Returns the server that is asked for a watched resource, and how far it is; `None` if none is asked yet.
     pub(super) fn progress(
         &self,

@@ -17,6 +17,7 @@ use super::releases::Releases;
 use super::selection::{failed, routed, service_config};
 use crate::core::ads::{Delivery, DeliveryId, Update, WatchId};
 use crate::core::dependencies::{DependencyManager, DependencyOutput};
+use crate::core::resources::LoadReporting;
 use crate::core::{
     ClusterHold, ClusterReleased, ResolvedCluster, ResourceName, ResourceType, RouteSelector,
     SelectorOptions, XdsConfig,
@@ -206,13 +207,12 @@ impl Session {
         for (name, entry) in &config.clusters {
             if let Ok(resolved) = entry
                 && let ResolvedCluster::Leaf { cluster, .. } = &**resolved
-                && cluster.load_reporting.is_some()
-                && let Some(server) = self.client.server_of(ResourceType::Cluster, name)
+                && let Some(LoadReporting { server, .. }) = &cluster.load_reporting
             {
                 let node = || shared.bootstrap.node.to_proto();
-                self.parts.loads.report(name, &server, node, &shared.links);
-                if !servers.contains(&server) {
-                    servers.push(server);
+                self.parts.loads.report(name, server, node, &shared.links);
+                if !servers.contains(server) {
+                    servers.push(Arc::clone(server));
                 }
             }
         }

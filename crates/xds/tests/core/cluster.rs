@@ -31,6 +31,7 @@ use trunkline_xds::core::CertificateProvider;
 use trunkline_xds::core::resources::{Cluster, ClusterKind, LoadReporting};
 use trunkline_xds::policies::{ClusterCounters, LoadStore, registry};
 
+use crate::decoding::server;
 use crate::values;
 
 /// Returns all policies that a client has.
@@ -51,7 +52,12 @@ pub(crate) fn decode_with(
     message: &Proto,
     providers: &BTreeMap<Arc<str>, CertificateProvider>,
 ) -> Result<Cluster, String> {
-    let decoded = Cluster::decode(&message.encode_to_vec(), &policies(), providers);
+    let decoded = Cluster::decode(
+        &message.encode_to_vec(),
+        &Arc::new(server()),
+        &policies(),
+        providers,
+    );
     decoded.map_err(|faults| faults.to_string())
 }
 
@@ -542,6 +548,7 @@ fn xds_3_3_7_load_reporting() {
         ..resources::cluster("orders")
     };
     let expected = LoadReporting {
+        server: Arc::new(server()),
         endpoint_metrics: vec!["cpu_utilization".into(), "named_metrics.*".into()],
     };
     let decoded = |message: &Proto| decode(message).map(|cluster| cluster.load_reporting);

@@ -1,5 +1,7 @@
 //! What tests of decoding share.
 
+use std::sync::Arc;
+
 use prost::Message;
 use trunkline_xds::core::ads::ResourceDecoder;
 use trunkline_xds::core::resources::Resource;
@@ -16,7 +18,8 @@ pub(crate) fn decode_from(
     message: &impl Message,
     server: &ServerConfig,
 ) -> Result<Resource, String> {
-    let decoded = Decoder::default().decode(kind, &message.encode_to_vec(), server, None);
+    let server = Arc::new(server.clone());
+    let decoded = Decoder::default().decode(kind, &message.encode_to_vec(), &server, None);
     decoded.map_err(|faults| faults.to_string())
 }
 

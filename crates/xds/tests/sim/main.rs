@@ -14,6 +14,7 @@ mod credentials;
 mod csds;
 mod deletions;
 mod end_to_end;
+mod equal_servers;
 mod errors;
 mod extensions;
 mod fallback;

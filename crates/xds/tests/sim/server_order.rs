@@ -15,7 +15,7 @@ use crate::settings::reported;
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Within this time a server that works again is found: the longest back-off, and some more.
-const FOUND: Duration = Duration::from_secs(150);
+pub(crate) const FOUND: Duration = Duration::from_secs(150);
 
 /// Three control planes, of which each has a backend of its own. All have the listener `orders`, and names
 /// of their own for everything else.

@@ -1,6 +1,7 @@
 //! What a client needs in order to read resources.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::core::resource_type::ResourceType;
 use crate::core::resources::{Faults, Resource};
@@ -27,7 +28,7 @@ pub trait ResourceDecoder: fmt::Debug + Send + Sync {
         &self,
         kind: ResourceType,
         bytes: &[u8],
-        server: &ServerConfig,
+        server: &Arc<ServerConfig>,
         earlier: Option<&Resource>,
     ) -> Result<Resource, Faults>;
 }

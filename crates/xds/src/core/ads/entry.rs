@@ -114,7 +114,7 @@ impl Entry {
         self.state == ResourceState::Requested && self.is_watched()
     }
 
-    /// Handles a valid resource whose bytes equal the cached ones.
+    /// Handles a valid resource whose bytes and server are those of the cached one.
     pub(super) fn handle_unchanged(&mut self, origin: Origin) {
         if let Some(cached) = &mut self.cached {
             cached.origin = origin;

@@ -120,10 +120,13 @@ impl Intake<'_> {
         let Some(entry) = self.entry(&name) else {
             return;
         };
-        let has_same_bytes = entry.cached().is_some_and(|cached| cached.raw == bytes);
+        // What the bytes of another server mean can be something else.
+        let is_same = entry
+            .cached()
+            .is_some_and(|cached| cached.raw == bytes && cached.origin.server == origin.server);
         let faults = if times > 1 {
             Err(repeated())
-        } else if has_same_bytes {
+        } else if is_same {
             entry.handle_unchanged(origin);
             Ok(())
         } else {

@@ -7,6 +7,7 @@ use trunkline_lb::OutlierDetectionConfig;
 use trunkline_service_config::PolicyChoice;
 
 use super::security::UpstreamTls;
+use crate::core::server::ServerConfig;
 
 /// A cluster: a set of backends, and how calls are shared among them.
 #[derive(Clone, Debug, PartialEq)]
@@ -70,9 +71,22 @@ impl ClusterKind {
     }
 }
 
-/// What is reported of the calls of a cluster.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// Where the calls of a cluster are reported, and what of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoadReporting {
+    /// The server that sent the cluster: two servers that send the same bytes each get their own reports.
+    pub server: Arc<ServerConfig>,
     /// The fields of backends' load reports that are added up, as the cluster names them (gRFC A85).
     pub endpoint_metrics: Vec<Box<str>>,
+}
+
+impl LoadReporting {
+    /// Returns reports to this server, without fields of backends' load reports.
+    #[must_use]
+    pub fn new(server: Arc<ServerConfig>) -> Self {
+        Self {
+            server,
+            endpoint_metrics: Vec::new(),
+        }
+    }
 }

@@ -85,7 +85,8 @@ pub fn decode(
             Resource::RouteConfiguration(Arc::new(routes))
         }
         ResourceType::Cluster => {
-            let cluster = Cluster::decode(bytes, context.policies, context.certificate_providers)?;
+            let (policies, providers) = (context.policies, context.certificate_providers);
+            let cluster = Cluster::decode(bytes, context.server, policies, providers)?;
             Resource::Cluster(Arc::new(cluster))
         }
         ResourceType::Endpoints => {

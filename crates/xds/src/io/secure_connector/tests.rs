@@ -114,7 +114,7 @@ fn cluster() -> Arc<Cluster> {
     let mut policies = PolicyRegistry::standard();
     policies.merge(registry(&ClusterCounters::new(), &LoadStore::new()));
     let decoder = Decoder::new(policies);
-    let server = ServerConfig::insecure("ipv4:192.0.2.1:1");
+    let server = Arc::new(ServerConfig::insecure("ipv4:192.0.2.1:1"));
     let decoded = decoder.decode(ResourceType::Cluster, &bytes, &server, None);
     match decoded {
         Ok(Resource::Cluster(cluster)) => cluster,

@@ -40,7 +40,7 @@ impl ResourceDecoder for TextDecoder {
         &self,
         kind: ResourceType,
         bytes: &[u8],
-        _server: &ServerConfig,
+        _server: &Arc<ServerConfig>,
         _earlier: Option<&Resource>,
     ) -> Result<Resource, Faults> {
         self.decoded.fetch_add(1, Ordering::Relaxed);

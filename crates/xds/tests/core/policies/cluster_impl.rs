@@ -9,17 +9,18 @@ use http::uri::Authority;
 use trunkline_lb::testing::FakeChannel;
 use trunkline_lb::{AttemptOutcome, ConnectivityState, Pick, PickRequest};
 use trunkline_status::{Code, Status};
-use trunkline_xds::core::resources::{Cluster, DropCategory, Fraction, LoadReporting};
+use trunkline_xds::core::resources::{Cluster, DropCategory, Fraction};
 use trunkline_xds::core::{AutoHostRewrite, ClusterEntry, ClusterTotals, Hostname, LeafEndpoints};
 use trunkline_xds::policies::{ClusterCounters, ClusterManager};
 
 use super::support::{Tree, call_to, cluster, eds, leaf, with_endpoints};
+use crate::values::load_reporting;
 
 /// Returns the cluster `c` with a limit, whose loads are reported.
 fn limited(max_requests: u32) -> Cluster {
     Cluster {
         max_requests,
-        load_reporting: Some(LoadReporting::default()),
+        load_reporting: Some(load_reporting()),
         ..cluster("c")
     }
 }

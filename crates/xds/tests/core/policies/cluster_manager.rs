@@ -6,6 +6,7 @@ use trunkline_lb::{OldList, Pick};
 use trunkline_status::Code;
 
 use super::support::{Tree, cluster, leaf, xds_config};
+use crate::values::load_reporting;
 
 fn two_clusters(tree: &mut Tree) {
     tree.update([
@@ -118,11 +119,11 @@ fn xds_9_a_pick_allocates_nothing() {
     use http::HeaderMap;
     use trunkline_lb::{AttemptOutcome, PickRequest};
     use trunkline_status::Status;
-    use trunkline_xds::core::resources::{DropCategory, Fraction, LoadReporting};
+    use trunkline_xds::core::resources::{DropCategory, Fraction};
 
     let mut tree = Tree::new();
     let mut reported = cluster("a");
-    reported.load_reporting = Some(LoadReporting::default());
+    reported.load_reporting = Some(load_reporting());
     let mut endpoints = super::support::eds("a-eds", "z 10.0.0.1:443 10.0.0.2:443");
     endpoints.drops.push(DropCategory {
         category: "half".into(),

@@ -9,7 +9,7 @@ use trunkline_lb::testing::{CHILD_NAME, check_parent, check_policy};
 use trunkline_lb::{HierarchyPath, Policy, PolicyFactory, PolicyOptions, Update};
 use trunkline_service_config::{PolicyChoice, PolicyConfig};
 use trunkline_xds::core::resources::{
-    Cluster, ClusterEndpoints, DropCategory, Fraction, LoadReporting, LocalityEndpoints,
+    Cluster, ClusterEndpoints, DropCategory, Fraction, LocalityEndpoints,
 };
 use trunkline_xds::core::{LeafEndpoints, XdsConfigKey};
 use trunkline_xds::policies::{
@@ -22,6 +22,7 @@ use super::adapted::Adapted;
 use super::support::{
     aggregate, call_to, choice, cluster, options, round_robin, with_endpoints, xds_config, zone,
 };
+use crate::values::load_reporting;
 
 /// Gives each endpoint one of two localities, with a path to its target.
 fn with_localities(mut update: Update) -> Update {
@@ -70,7 +71,7 @@ fn with_cluster(update: Update, lb_policy: PolicyChoice) -> Update {
     };
     let leaf = Cluster {
         lb_policy,
-        load_reporting: Some(LoadReporting::default()),
+        load_reporting: Some(load_reporting()),
         ..cluster("c")
     };
     let endpoints = LeafEndpoints::Eds(endpoints.into());
@@ -132,7 +133,7 @@ fn cluster_impl() {
         Box::new(Adapted::new(policy, with_localities)) as Box<dyn Policy>
     };
     let unlimited = |child| ClusterImplConfig::new("c", child).with_service_name("e");
-    let reported = |child| unlimited(child).with_load_reporting(LoadReporting::default());
+    let reported = |child| unlimited(child).with_load_reporting(load_reporting());
     check_policy(
         Arc::new(unlimited(choice("pick_first", json!({})))),
         |given| policy(&options(given.seed)),

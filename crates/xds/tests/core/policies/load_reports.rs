@@ -8,11 +8,15 @@ use trunkline_xds::core::resources::{Cluster, LoadReporting};
 use trunkline_xds::core::{ClusterTotals, LocalityTotals, MetricTotal};
 
 use super::support::{Tree, cluster, leaf, zone};
+use crate::values::load_reporting;
 
 fn reported(metrics: &[&str]) -> Cluster {
     let endpoint_metrics = metrics.iter().map(|name| (*name).into()).collect();
     Cluster {
-        load_reporting: Some(LoadReporting { endpoint_metrics }),
+        load_reporting: Some(LoadReporting {
+            endpoint_metrics,
+            ..load_reporting()
+        }),
         ..cluster("c")
     }
 }

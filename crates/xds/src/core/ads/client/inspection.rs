@@ -13,17 +13,6 @@ use crate::core::resource_type::ResourceType;
 use crate::core::server::ServerConfig;
 
 impl AdsClient {
-    /// Returns the server that sent a watched resource, as the watcher names it; `None` if there is no
-    /// such resource.
-    pub fn server_of(&mut self, kind: ResourceType, name: &str) -> Option<Arc<ServerConfig>> {
-        let name = ResourceName::parse(kind, name).ok()?;
-        let authority = self.authorities.get_mut(name.authority())?;
-        let entry = authority.entry(kind, name.as_str())?;
-        entry
-            .cached()
-            .map(|cached| Arc::clone(&cached.origin.server))
-    }
-
     /// Returns the server that is asked for a resource, and how far it is with that; `None` if no server is
     /// asked yet. The answer is of use for a watched resource that is not there.
     #[must_use]

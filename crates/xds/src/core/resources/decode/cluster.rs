@@ -19,6 +19,7 @@ use crate::core::resources::fault::{Faults, Place};
 
 use super::security::{Providers, transport_socket};
 use crate::core::bootstrap::CertificateProvider;
+use crate::core::server::ServerConfig;
 
 /// The most bytes of a cluster. In memory it takes many times as much.
 const MOST_BYTES: usize = 1 << 20;
@@ -26,8 +27,8 @@ const MOST_BYTES: usize = 1 << 20;
 impl Cluster {
     /// Reads a message `Cluster`.
     ///
-    /// `policies` are the load-balancing policies that it can name, `providers` the certificate providers
-    /// of the bootstrap.
+    /// `server` sent it. `policies` are the load-balancing policies that it can name, `providers` the
+    /// certificate providers of the bootstrap.
     ///
     /// # Errors
     ///
@@ -37,6 +38,7 @@ impl Cluster {
     /// [A37](https://github.com/grpc/proposal/blob/master/A37-xds-aggregate-and-logical-dns-clusters.md).
     pub fn decode(
         bytes: &[u8],
+        server: &Arc<ServerConfig>,
         policies: &dyn PolicyParsers,
         providers: &BTreeMap<Arc<str>, CertificateProvider>,
     ) -> Result<Self, Faults> {
@@ -65,7 +67,7 @@ impl Cluster {
             let place = Place::Root.field("transport_socket_matches");
             faults.add(&place, "unsupported");
         }
-        let load_reporting = read_load_reporting(&message, &mut faults);
+        let load_reporting = read_load_reporting(&message, server, &mut faults);
         let metadata = message.metadata.as_ref();
         let place = Place::Root.field("transport_socket");
         let transport_socket = match &message.transport_socket {
@@ -93,7 +95,11 @@ impl Cluster {
 }
 
 /// Reads where the load of the cluster is reported: only to the server that sent it.
-fn read_load_reporting(message: &Message, faults: &mut Faults) -> Option<LoadReporting> {
+fn read_load_reporting(
+    message: &Message,
+    sender: &Arc<ServerConfig>,
+    faults: &mut Faults,
+) -> Option<LoadReporting> {
     let server = message.lrs_server.as_ref()?;
     let Some(ConfigSourceSpecifier::Self_(_)) = server.config_source_specifier else {
         faults.add(&Place::Root.field("lrs_server"), "must be self");
@@ -101,6 +107,7 @@ fn read_load_reporting(message: &Message, faults: &mut Faults) -> Option<LoadRep
     };
     let metrics = message.lrs_report_endpoint_metrics.iter();
     Some(LoadReporting {
+        server: Arc::clone(sender),
         endpoint_metrics: metrics.map(|name| name.as_str().into()).collect(),
     })
 }

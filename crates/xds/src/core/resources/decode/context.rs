@@ -16,7 +16,7 @@ use crate::core::server::ServerConfig;
 #[non_exhaustive]
 pub struct DecodeContext<'a> {
     /// The server that sent the resource.
-    pub server: &'a ServerConfig,
+    pub server: &'a Arc<ServerConfig>,
     /// The load-balancing policies that a cluster can name.
     pub policies: &'a PolicyRegistry,
     /// The certificate providers that a cluster can name.
@@ -29,7 +29,7 @@ impl<'a> DecodeContext<'a> {
     /// Returns the context of a resource that `server` sent, of which no earlier version is known.
     #[must_use]
     pub fn new(
-        server: &'a ServerConfig,
+        server: &'a Arc<ServerConfig>,
         policies: &'a PolicyRegistry,
         certificate_providers: &'a BTreeMap<Arc<str>, CertificateProvider>,
     ) -> Self {
