@@ -80,14 +80,29 @@ impl Admission {
     /// Waits until a call is admitted to this connection. It keeps its place in line.
     pub(crate) fn poll_admit(&self, cx: &mut Context<'_>, place: &mut Place) -> Poll<()> {
         let take = || self.take_room().then_some(());
-        self.line.poll_turn(cx, place, Some(self.member), take)
+        let poll = self.line.poll_turn(cx, place, Some(self.member), take);
+        if poll.is_ready() {
+            self.leave(place);
+        }
+        poll
     }
 
-    /// Handles the end of a call that waits for this connection.
-    pub(crate) fn give_up(&self, place: &mut Place) {
+    /// Takes a call out of the line, which waits for this connection and has room now, or ends.
+    pub(crate) fn leave(&self, place: &mut Place) {
         if !self.line.leave(place) {
-            // The call was woken because there was room, which the next call can now take.
+            // The call was woken because there was room. If it has not taken that, the next call can.
             self.wake();
+        }
+    }
+
+    /// Takes a call out of the line, which waits for any connection and has room on this one.
+    pub(crate) fn leave_for_this(&self, place: &mut Place) {
+        if !self.line.leave(place) {
+            self.wake();
+            if self.line.has_several() {
+                // It may have been woken because there was room on another connection.
+                self.line.wake(1, |member| member.is_none());
+            }
         }
     }
 
@@ -189,6 +204,12 @@ impl Admission {
     }
 }
 
+impl Drop for Admission {
+    fn drop(&mut self) {
+        self.line.part();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::task::Waker;
@@ -226,7 +247,7 @@ mod tests {
         assert!(!poll(&admission, &mut second));
         admission.close(1);
         assert!(!admission.line.is_empty());
-        admission.give_up(&mut first);
+        admission.leave(&mut first);
         assert!(admission.line.is_empty());
         assert!(poll(&admission, &mut second));
         assert!(admission.line.is_empty());
@@ -266,6 +287,7 @@ mod tests {
         other.close(1);
         assert!(!other.try_admit());
         assert!(line.poll_turn(&mut cx, &mut any, None, take).is_ready());
+        other.leave_for_this(&mut any);
         one.lose();
         assert!(line.is_empty());
         assert!(!one.has_room() && !one.is_full() && !one.admit_from_line());
@@ -290,9 +312,37 @@ mod tests {
         one.close(1);
         other.close(1);
         assert!(line.poll_turn(&mut cx, &mut any, None, take).is_ready());
+        other.leave_for_this(&mut any);
         assert!(one.has_room());
         // It was woken, and so is not in line.
         assert!(line.is_empty());
         assert!(poll(&one, &mut own));
+    }
+
+    /// A call that is woken for room on one connection and takes it on another, for which a call that
+    /// can wait for no other was woken, leaves the first room to the calls behind.
+    #[test]
+    fn room_that_a_woken_call_leaves_goes_to_the_next_call() {
+        let line = CallLine::default();
+        let (one, other) = (Admission::new(line.clone()), Admission::new(line.clone()));
+        for admission in [&one, &other] {
+            admission.set_server_limit(1);
+            assert!(admission.try_admit());
+        }
+        let mut cx = Context::from_waker(Waker::noop());
+        let take = || (one.admit_from_line() || other.admit_from_line()).then_some(());
+        let (mut own, mut first, mut next) = Default::default();
+        assert!(!poll(&one, &mut own));
+        for place in [&mut first, &mut next] {
+            assert!(line.poll_turn(&mut cx, place, None, take).is_pending());
+        }
+        one.close(1);
+        other.close(1);
+        assert!(line.poll_turn(&mut cx, &mut first, None, take).is_ready());
+        one.leave_for_this(&mut first);
+        assert!(!poll(&one, &mut own));
+        assert!(other.has_room());
+        assert!(!line.has_movable_calls(), "the next call is woken");
+        assert!(line.poll_turn(&mut cx, &mut next, None, take).is_ready());
     }
 }

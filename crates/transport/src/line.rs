@@ -24,6 +24,8 @@ struct Shared {
     is_asked: AtomicBool,
     /// The number of connections that have joined the line.
     members: AtomicU64,
+    /// The number of those that are left.
+    present: AtomicUsize,
     waiters: Lock<Waiters>,
 }
 
@@ -82,11 +84,25 @@ impl CallLine {
 
     /// Adds a connection to the line.
     pub(crate) fn join(&self) -> Member {
+        self.0.present.fetch_add(1, SeqCst);
         Member(self.0.members.fetch_add(1, SeqCst))
     }
 
-    /// Waits until `take` returns room for the call, which keeps its place in line. `member` is the
-    /// one connection that it waits for; `None` for any of the line.
+    /// Takes a connection out of the line, once for each [`join`](Self::join).
+    pub(crate) fn part(&self) {
+        self.0.present.fetch_sub(1, SeqCst);
+    }
+
+    /// Returns whether more than one connection is in the line.
+    pub(crate) fn has_several(&self) -> bool {
+        self.0.present.load(SeqCst) > 1
+    }
+
+    /// Waits until `take` returns room for the call. `member` is the one connection that it waits for;
+    /// `None` for any of the line.
+    ///
+    /// The call keeps its place in line, also when it has room: then [leave](Self::leave). A wake that
+    /// came for it meanwhile was for other room, and must be passed on.
     pub(crate) fn poll_turn<T>(
         &self,
         cx: &mut Context<'_>,
@@ -95,7 +111,6 @@ impl CallLine {
         mut take: impl FnMut() -> Option<T>,
     ) -> Poll<T> {
         if let Some(room) = take() {
-            self.leave(place);
             return Poll::Ready(room);
         }
         {
@@ -109,11 +124,7 @@ impl CallLine {
             self.0.waiting.store(waiters.by_place.len(), SeqCst);
         }
         // If another call ended before this one was in line, it has not woken this one.
-        if let Some(room) = take() {
-            self.leave(place);
-            return Poll::Ready(room);
-        }
-        Poll::Pending
+        take().map_or(Poll::Pending, Poll::Ready)
     }
 
     /// Takes a call out of the line. Returns whether it was there, or never had a place.
@@ -127,7 +138,7 @@ impl CallLine {
         was_there
     }
 
-    /// Handles the end of a call that waits for any connection of the line.
+    /// Handles the end of a call that waits for any connection of the line, and takes no room.
     pub(crate) fn give_up(&self, place: &mut Place) {
         if !self.leave(place) {
             // The call was woken because there was room, which the next call can now take.
@@ -234,7 +245,34 @@ mod tests {
             line.poll_turn(&mut cx, &mut second, None, || Some(()))
                 .is_ready()
         );
+        assert!(!line.leave(&mut second));
         assert!(line.is_empty());
+    }
+
+    /// A wake that comes for a call while it takes room is passed on: it was for other room.
+    #[test]
+    fn a_wake_that_comes_while_a_call_takes_room_is_passed_on() {
+        let line = CallLine::default();
+        let wakes: [Arc<Wakes>; 2] = Default::default();
+        let wakers = wakes.each_ref().map(|own| Waker::from(Arc::clone(own)));
+        let mut places: [Place; 2] = Default::default();
+        for (waker, place) in wakers.iter().zip(&mut places) {
+            let mut cx = Context::from_waker(waker);
+            assert!(
+                line.poll_turn(&mut cx, place, None, || None::<()>)
+                    .is_pending()
+            );
+        }
+        let [first, _] = &mut places;
+        let mut looks = 0;
+        let take = || {
+            looks += 1;
+            (looks == 2).then(|| line.wake(1, |_| true))
+        };
+        let mut cx = Context::from_waker(&wakers[0]);
+        assert!(line.poll_turn(&mut cx, first, None, take).is_ready());
+        line.give_up(first);
+        assert_eq!(wakes[1].0.load(SeqCst), 1);
     }
 
     /// Only the first call that asks for one more connection is reported, until the line is looked at.

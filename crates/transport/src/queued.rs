@@ -150,6 +150,11 @@ impl QueuedRequest {
                         }
                     }
                 });
+                match &poll {
+                    Poll::Ready(Ok(room)) => room.leave_line(&mut self.place),
+                    Poll::Ready(Err(_)) => line.give_up(&mut self.place),
+                    Poll::Pending => {}
+                }
                 if poll.is_pending() || !line.is_empty() {
                     candidates.handle_waiting();
                 }
@@ -182,7 +187,7 @@ impl Drop for QueuedRequest {
             return;
         }
         match &self.target {
-            QueuedFor::One(_, state) => state.admission.give_up(&mut self.place),
+            QueuedFor::One(_, state) => state.admission.leave(&mut self.place),
             QueuedFor::Any(line, _) => line.give_up(&mut self.place),
         }
     }

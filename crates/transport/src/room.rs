@@ -8,6 +8,7 @@ use h2::client::SendRequest;
 use http::Request;
 use trunkline_status::Status;
 
+use crate::line::Place;
 use crate::state::ConnectionState;
 
 /// The connections on which a request can be sent that waits in line: all of them share the line.
@@ -51,6 +52,13 @@ impl Room {
         is_admitted.then(|| Self {
             connection: Some((send.clone(), Arc::clone(state))),
         })
+    }
+
+    /// Takes the call out of the line, for which this room was found.
+    pub(crate) fn leave_line(&self, place: &mut Place) {
+        if let Some((_, state)) = &self.connection {
+            state.admission.leave_for_this(place);
+        }
     }
 
     /// Returns the connection for the call, which must be sent now, or else give the room back.
