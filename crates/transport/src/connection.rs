@@ -238,7 +238,7 @@ impl ConnectionEnd {
     /// Ends the connection at once, if it is still there. The calls on it end with `status`.
     pub fn cut_off(&self, status: Status) {
         if let Some(state) = self.state.upgrade() {
-            state.cut_off.set(status);
+            state.cut_off(status);
         }
     }
 

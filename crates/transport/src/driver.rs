@@ -50,7 +50,7 @@ pub struct ConnectionDriver {
     is_worn: bool,
     /// Fires at the next deadline of the stall and the keepalive.
     alarm: Alarm,
-    /// The waker that a cut-off uses.
+    /// The waker that `state` has.
     waker: Option<Waker>,
     /// `None` once it was called.
     on_lost: Option<Box<dyn FnOnce(Lost) + Send>>,
@@ -140,9 +140,9 @@ impl ConnectionDriver {
         let waker = cx.waker();
         if !self.waker.as_ref().is_some_and(|own| own.will_wake(waker)) {
             self.waker = Some(waker.clone());
-            self.state.cut_off.set_driver(waker.clone());
+            self.state.driver.set(waker.clone());
         }
-        self.state.cut_off.status().is_some()
+        self.state.cut_off_status().is_some()
     }
 
     /// Tests the connection if calls have come to it after a long silence, and notes that it has calls.
@@ -286,6 +286,7 @@ impl Drop for ConnectionDriver {
     fn drop(&mut self) {
         self.lose(LostReason::TaskDropped, None);
         self.turns.close(&self.state);
+        self.state.driver.clear();
     }
 }
 

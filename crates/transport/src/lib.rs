@@ -6,7 +6,6 @@
 // The frames that go by, and the facts of a connection that are read from them.
 mod codes;
 
-mod cut_off;
 mod go_away;
 mod header_list;
 mod prefixes;
@@ -47,6 +46,7 @@ mod probes;
 // What a call is spared that is alone on its connection.
 mod held_waker;
 
+mod driver_task;
 mod lone_calls;
 
 mod state;

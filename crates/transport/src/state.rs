@@ -7,11 +7,12 @@ use std::task::Waker;
 use std::time::Instant;
 
 use trunkline_runtime::{Lock, PeerAddr, Stream};
+use trunkline_status::Status;
 
 use crate::admission::Admission;
 use crate::codes::WrongFirstFrame;
 use crate::counts::SharedCounts;
-use crate::cut_off::CutOff;
+use crate::driver_task::DriverTask;
 use crate::go_away::GoAway;
 use crate::keepalive::Silence;
 use crate::line::CallLine;
@@ -71,8 +72,10 @@ pub(crate) struct ConnectionState {
     foreign: OnceLock<Vec<u8>>,
     /// The server's first frame, when that is not SETTINGS.
     wrong_first_frame: OnceLock<WrongFirstFrame>,
-    /// Whether this side ends the connection with the calls on it.
-    pub(crate) cut_off: CutOff,
+    /// Wakes the driver.
+    pub(crate) driver: DriverTask,
+    /// The status of the calls, once this side ends the connection with them.
+    cut_off: OnceLock<Status>,
     /// The silence for which the keepalive gave the connection up.
     silence: OnceLock<Silence>,
 }
@@ -106,7 +109,8 @@ impl ConnectionState {
             last_processed: AtomicU32::new(u32::MAX),
             foreign: OnceLock::new(),
             wrong_first_frame: OnceLock::new(),
-            cut_off: CutOff::default(),
+            driver: DriverTask::default(),
+            cut_off: OnceLock::new(),
             silence: OnceLock::new(),
         }
     }
@@ -248,6 +252,17 @@ impl ConnectionState {
     /// Returns the server's first frame, when that is neither SETTINGS nor GOAWAY.
     pub(crate) fn wrong_first_frame(&self) -> Option<WrongFirstFrame> {
         self.wrong_first_frame.get().copied()
+    }
+
+    /// Ends the connection. Its calls end with `status`.
+    pub(crate) fn cut_off(&self, status: Status) {
+        let _ = self.cut_off.set(status);
+        self.driver.wake();
+    }
+
+    /// Returns the status of the calls, if this side ends the connection with them.
+    pub(crate) fn cut_off_status(&self) -> Option<&Status> {
+        self.cut_off.get()
     }
 
     /// Records that the keepalive gives the connection up.

@@ -99,7 +99,7 @@ impl CallError {
             let text = format!("the request cannot be sent over HTTP/2: {error}");
             return Self::new(Status::internal(text), Fate::Unknown);
         }
-        if let Some(status) = state.cut_off.status() {
+        if let Some(status) = state.cut_off_status() {
             return Self::new(status.clone(), Fate::Unknown);
         }
         let peer = &state.peer;
@@ -136,7 +136,7 @@ impl CallError {
         } else {
             Fate::Refused
         };
-        if let Some(status) = state.cut_off.status() {
+        if let Some(status) = state.cut_off_status() {
             return Self::new(status.clone(), Fate::Unknown);
         }
         if let Some(silence) = state.silence() {

@@ -1,0 +1,33 @@
+//! The task of a connection's driver.
+
+use std::task::Waker;
+
+use trunkline_runtime::Lock;
+
+/// Wakes the driver of a connection for what HTTP/2 does not wake it for. It is never held back.
+#[derive(Debug, Default)]
+pub(crate) struct DriverTask(Lock<Option<Waker>>);
+
+impl DriverTask {
+    /// Sets the waker of the driver. Afterwards the driver looks at what it can be woken for: no wake came
+    /// before that.
+    pub(crate) fn set(&self, waker: Waker) {
+        let old = self.0.lock().replace(waker);
+        drop(old);
+    }
+
+    /// Frees the waker, at the end of the driver.
+    pub(crate) fn clear(&self) {
+        let old = self.0.lock().take();
+        drop(old);
+    }
+
+    /// Wakes the driver, if it runs.
+    pub(crate) fn wake(&self) {
+        // A waker is an executor's code: it is not run under the lock.
+        let waker = self.0.lock().clone();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
