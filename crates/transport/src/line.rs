@@ -50,6 +50,13 @@ pub(crate) struct Member(u64);
 #[derive(Debug, Default)]
 pub(crate) struct Place(Option<u64>);
 
+impl Place {
+    /// Returns whether the call waits, or was woken to look for room.
+    pub(crate) fn is_taken(&self) -> bool {
+        self.0.is_some()
+    }
+}
+
 impl CallLine {
     /// Returns whether no call waits.
     #[must_use]

@@ -128,6 +128,22 @@ impl QueuedRequest {
         cx: &mut Context<'_>,
         shown: &mut Arc<ConnectionState>,
     ) -> Poll<Result<AdmittedRequest, CallError>> {
+        let was_in_line = self.place.is_taken();
+        let shown_before = Arc::as_ptr(shown);
+        let poll = self.look_for_room(cx, shown);
+        if poll.is_pending() && !(was_in_line && shown_before == Arc::as_ptr(shown)) {
+            // The request is in line now, so the driver finds it there.
+            shown.handle_call_in_line();
+        }
+        poll
+    }
+
+    /// As [`poll_turn`](Self::poll_turn); the driver is not notified.
+    fn look_for_room(
+        &mut self,
+        cx: &mut Context<'_>,
+        shown: &mut Arc<ConnectionState>,
+    ) -> Poll<Result<AdmittedRequest, CallError>> {
         let Some(request) = &self.request else {
             return Poll::Pending;
         };

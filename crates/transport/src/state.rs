@@ -254,6 +254,17 @@ impl ConnectionState {
         self.wrong_first_frame.get().copied()
     }
 
+    /// Handles that a call is in line for this connection. Call it once for each: a driver that runs in
+    /// the task of the call would have it polled again and again.
+    ///
+    /// It wakes the driver, which tests a connection that had no calls. HTTP/2 does not know of the call.
+    /// While calls are open, the driver knows that there are some.
+    pub(crate) fn handle_call_in_line(&self) {
+        if self.admission.open() == 0 {
+            self.driver.wake();
+        }
+    }
+
     /// Ends the connection. Its calls end with `status`.
     pub(crate) fn cut_off(&self, status: Status) {
         let _ = self.cut_off.set(status);

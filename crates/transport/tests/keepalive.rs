@@ -24,6 +24,9 @@ use trunkline_transport::{
 /// An empty SETTINGS frame. (RFC 9113 section 6.5)
 const SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
 
+/// SETTINGS that allow no call: MAX_CONCURRENT_STREAMS is 0.
+const NO_CALLS: &[u8] = &[0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0];
+
 /// The header of a PING frame, with and without the flag ACK. (RFC 9113 section 6.7)
 const PING: &[u8] = &[0, 0, 8, 6, 0, 0, 0, 0, 0];
 const PING_ACK: &[u8] = &[0, 0, 8, 6, 1, 0, 0, 0, 0];
@@ -117,7 +120,7 @@ async fn serve(
         let mut timer = runtime.sleep_until(next);
         let read = poll_fn(|cx| {
             if Pin::new(&mut timer).poll(cx).is_ready() {
-                return std::task::Poll::Ready(None);
+                return Poll::Ready(None);
             }
             Pin::new(&mut stream).poll_read(cx, &mut buffer).map(Some)
         });
@@ -314,6 +317,38 @@ fn a_call_that_begins_within_a_poll_is_tested() {
     assert!(response.lock().expect("no panic").is_some());
     assert_eq!(stage.pings(), [30]);
     assert!(stage.lost().is_some());
+}
+
+/// A call that waits in line because the server allows none tests its connection like any other.
+#[test]
+fn a_call_in_line_is_preceded_by_a_test() {
+    let peer = Peer {
+        first: NO_CALLS,
+        ..Peer::default()
+    };
+    let stage = Stage::new(peer, options());
+    stage.rest(40);
+    let error = stage.sim.run(stage.begin(Bytes::new()));
+    let error = error.expect_err("no answer");
+    assert_eq!(stage.pings(), [40]);
+    assert_eq!(stage.sim.elapsed().as_secs(), 45);
+    assert_eq!(error.fate(), Fate::Unsent);
+    assert!(error.status().message().contains("keepalive"), "{error}");
+}
+
+/// So does a call that waits in line because the flow-control window of the connection is used up.
+#[test]
+fn a_call_behind_a_closed_window_is_preceded_by_a_test() {
+    let stage = Stage::new(Peer::default(), options());
+    let in_the_way = stage.begin(Bytes::from(vec![7; 100_000]));
+    stage.rest(5);
+    drop(in_the_way);
+    stage.rest(40);
+    let error = stage.sim.run(stage.begin(Bytes::new()));
+    let error = error.expect_err("no answer");
+    assert_eq!(stage.pings(), [45]);
+    assert_eq!(stage.sim.elapsed().as_secs(), 50);
+    assert_eq!(error.fate(), Fate::Unsent);
 }
 
 /// A peer that answers its PINGs keeps its connection, with a PING each time that nothing came.
