@@ -129,6 +129,7 @@ impl ConnectionDriver {
             probes.and_then(|probes| probes.handle_received(facts.received, &*self.runtime, cx));
         if let Some(window) = window {
             // It fails while the peer has not acknowledged the last change: a later one follows.
+            // h2 sends it with the next poll, which the answer to the PING has brought about.
             let _ = http2.connection.set_initial_window_size(window);
         }
         Poll::Pending

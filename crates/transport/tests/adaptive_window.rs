@@ -3,6 +3,8 @@
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::task::Poll;
 use std::time::Duration;
 
 use async_compat::CompatExt;
@@ -97,4 +99,53 @@ fn windows_grow() {
     assert!(small > Duration::from_secs(10), "{small:?}");
     assert!(large < Duration::from_millis(400), "{large:?}");
     assert!(growing < Duration::from_secs(2), "{growing:?}");
+}
+
+/// A window that has grown is announced at once, though nothing else is sent or received then: the
+/// server has used the old window up, and the application reads nothing yet.
+#[test]
+fn a_new_window_is_announced_at_once() {
+    let sim = Sim::new(1);
+    let address = SocketAddr::from(([198, 51, 100, 1], 1));
+    let mut listener = sim.net().listen(address).expect("a free address");
+    let goes_on = Arc::new(AtomicBool::new(false));
+    let sent_more = Arc::clone(&goes_on);
+    sim.spawn("server", async move {
+        let (stream, _) = listener.accept().await.expect("a connection");
+        let mut server = h2::server::handshake(stream.compat())
+            .await
+            .expect("HTTP/2");
+        let (_, mut respond) = server.accept().await.expect("a call").expect("a call");
+        let mut send = respond
+            .send_response(Response::new(()), false)
+            .expect("a stream");
+        let first = Bytes::from(vec![7; 65_535]);
+        send.reserve_capacity(first.len());
+        send.send_data(first, false).expect("an open stream");
+        poll_fn(|cx| {
+            // Room that is left once the first window is used up comes with a larger one.
+            send.reserve_capacity(1);
+            if let Poll::Ready(Some(Ok(1..))) = send.poll_capacity(cx) {
+                sent_more.store(true, Relaxed);
+            }
+            server.poll_closed(cx)
+        })
+        .await
+        .expect("an end in good order");
+    });
+    let runtime = sim.runtime();
+    sim.run(async {
+        let stream = runtime.connect_tcp(address, &TcpOptions::default()).await;
+        let stream = stream.expect("a stream");
+        let options = HttpOptions::default().with_adaptive_window(true);
+        let handshake = handshake(stream, &options, Arc::clone(&runtime), |_| ()).await;
+        let (connection, driver) = handshake.expect("a connection");
+        runtime.spawn(Box::pin(driver));
+        let head = Request::post("http://x/s/m").body(()).expect("a request");
+        let sent = connection.send(head, &RequestBody::<()>::whole(None));
+        let response = sent.expect("a stream").response.await.expect("a response");
+        sim.sleep(Duration::from_secs(1)).await;
+        assert!(goes_on.load(Relaxed));
+        drop(response);
+    });
 }
