@@ -1,5 +1,6 @@
 //! Callers, which make calls one after the other, and check every reply.
 
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
@@ -66,15 +67,15 @@ pub(crate) async fn unary<S: Service>(
 ) -> Times {
     let mut times = Times::new(measure, calls.len());
     for call in calls {
+        let name = case.text(caller, call);
         let start = times.start();
-        let name = text(case.bytes, caller, call);
         let mut request = Request::new(HelloRequest { name: name.clone() });
         if case.timeout {
             request.set_timeout(TIMEOUT);
         }
         let reply = stub.say_hello(request).await.expect("a reply");
-        assert_eq!(reply.into_inner().message, name);
         times.end(start);
+        assert_eq!(reply.into_inner().message, name);
     }
     times
 }
@@ -87,24 +88,27 @@ pub(crate) async fn stream<S: Service>(
     measure: Measure,
 ) -> Times {
     let mut times = Times::new(measure, messages);
-    let mut starts = Vec::new();
+    // What is on its way, in the order of sending.
+    let mut sent = VecDeque::with_capacity(case.in_flight);
     let (sender, receiver) = async_channel::bounded(case.in_flight);
     let mut sender = Some(sender);
-    let mut sent = 0;
-    let mut send = |starts: &mut Vec<Option<Instant>>, times: &Times| {
-        if sent == messages {
+    let mut numbers = 0..messages;
+    let mut send = |sent: &mut VecDeque<_>, times: &Times| {
+        let Some(number) = numbers.next() else {
             // The stream of requests ends when its sender is gone.
             sender = None;
-        }
+            return;
+        };
         let Some(sender) = &sender else { return };
-        starts.push(times.start());
-        let name = text(case.bytes, 0, sent);
-        let sending = sender.try_send(HelloRequest { name });
+        let name = case.text(0, number);
+        let start = times.start();
+        let message = HelloRequest { name: name.clone() };
+        let sending = sender.try_send(message);
         sending.expect("no more messages than have room");
-        sent += 1;
+        sent.push_back((name, start));
     };
-    for _ in 0..case.in_flight.min(messages) {
-        send(&mut starts, &times);
+    for _ in 0..case.in_flight {
+        send(&mut sent, &times);
     }
     let mut grpc = Grpc::with_origin(connected.service, connected.origin);
     let ready = grpc.ready().await.map_err(Into::into);
@@ -113,14 +117,13 @@ pub(crate) async fn stream<S: Service>(
     let path = PathAndQuery::from_static(STREAM);
     let response = grpc.streaming(Request::new(receiver), path, codec).await;
     let mut replies = response.expect("a stream of replies").into_inner();
-    let mut at = 0;
     while let Some(reply) = replies.message().await.expect("a good reply") {
-        assert_eq!(reply.message, text(case.bytes, 0, at));
-        times.end(starts[at]);
-        at += 1;
-        send(&mut starts, &times);
+        let (name, start) = sent.pop_front().expect("no more replies than messages");
+        times.end(start);
+        assert_eq!(reply.message, name);
+        send(&mut sent, &times);
     }
-    assert_eq!(at, messages, "each message comes back");
+    assert!(sent.is_empty(), "each message comes back");
     times
 }
 
@@ -142,13 +145,4 @@ pub(crate) async fn cold<S: Stack>(
         drop(channel);
     }
     times
-}
-
-/// Returns the text of a message.
-fn text(bytes: usize, caller: usize, call: usize) -> String {
-    let mut text = String::with_capacity(bytes);
-    // Writing to a String cannot fail.
-    let _ = std::fmt::Write::write_fmt(&mut text, format_args!("{caller:04}-{call:08}-"));
-    text.extend(std::iter::repeat_n('x', bytes.saturating_sub(text.len())));
-    text
 }

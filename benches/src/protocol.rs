@@ -1,12 +1,19 @@
 //! The lines between the coordinator of `rpc` and its clients, which programs in other languages
 //! can exchange too: one JSON object a line. `benches/README.md` is the guide for such a program.
 
+use std::fmt::Write;
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
 /// The version of the protocol. It changes with each change that an older client cannot follow.
 pub const VERSION: u32 = 1;
+
+/// What texts are filled with.
+const FILLER: &str = match str::from_utf8(&[b'x'; 4096]) {
+    Ok(filler) => filler,
+    Err(_) => unreachable!(),
+};
 
 /// What a client writes on its standard output.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
@@ -222,6 +229,21 @@ impl Case {
     pub const fn timed(mut self) -> Self {
         self.timeout = true;
         self
+    }
+
+    /// Returns the text that a call sends and expects back. In a stream, the caller is 0, and a call is
+    /// a message.
+    #[must_use]
+    pub fn text(&self, caller: usize, call: usize) -> String {
+        let mut text = String::with_capacity(self.bytes);
+        // Writing to a string never fails.
+        let _ = write!(text, "{caller:04}-{call:08}-");
+        // In pieces: a character at a time takes as long as the call of a long message.
+        while text.len() < self.bytes {
+            let piece = FILLER.len().min(self.bytes - text.len());
+            text.push_str(&FILLER[..piece]);
+        }
+        text
     }
 
     /// Returns what a client must be able to do for this case.

@@ -124,3 +124,19 @@ fn what_a_case_needs() {
     let rest = [Ability::RoundRobin, Ability::Tls, Ability::Timeout];
     assert_eq!(needs(all), [&[Ability::Unary], &rest[..]].concat());
 }
+
+/// A text has the numbers of its call, and as many `x` as the length needs.
+#[test]
+fn the_text_of_a_call() {
+    let check = |bytes, filler: usize| {
+        let expected = format!("0007-00001234-{}", "x".repeat(filler));
+        assert_eq!(Case::unary(bytes, 1).text(7, 1_234), expected, "{bytes}");
+    };
+    check(0, 0);
+    check(13, 0);
+    check(14, 0);
+    check(15, 1);
+    check(4_096, 4_082);
+    check(4_096 + 14 + 1, 4_097);
+    check(65_536, 65_522);
+}

@@ -1,17 +1,10 @@
 //! The callers.
 
 use std::collections::VecDeque;
-use std::fmt::Write;
 use std::time::Instant;
 
 use crate::peer::{Stream, Stub, Text};
 use crate::protocol::Case;
-
-/// What texts are filled with.
-const FILLER: &str = match str::from_utf8(&[b'x'; 4096]) {
-    Ok(filler) => filler,
-    Err(_) => unreachable!(),
-};
 
 /// Makes unary calls, one after the other, and checks that each reply belongs to its call. Returns
 /// the time of each call in nanoseconds, if times are measured.
@@ -24,7 +17,7 @@ pub(crate) async fn calls<S: Stub>(
 ) -> Result<Vec<u64>, String> {
     let mut times = Vec::new();
     for call in 0..count {
-        let name = text(caller, call, case.bytes);
+        let name = case.text(caller, call);
         let failed = |error: String| format!("caller {caller}, call {call}: {error}");
         let start = is_timed.then(Instant::now);
         let reply = stub.greet(&name, case.timeout).await.map_err(failed)?;
@@ -45,7 +38,7 @@ pub(crate) async fn cold<S: Stub>(
 ) -> Result<Vec<u64>, String> {
     let mut times = Vec::new();
     for call in 0..count {
-        let name = text(caller, call, case.bytes);
+        let name = case.text(caller, call);
         let failed = |error: String| format!("caller {caller}, call {call}: {error}");
         let start = is_timed.then(Instant::now);
         let mut stub = connect().map_err(failed)?;
@@ -72,7 +65,7 @@ pub(crate) async fn stream<S: Stub>(
         if sent.len() == case.in_flight.max(1) {
             receive(&mut stream, &mut sent, &mut times).await?;
         }
-        let name = text(0, number, case.bytes);
+        let name = case.text(0, number);
         let start = is_timed.then(Instant::now);
         stream.send(&name).await?;
         sent.push_back((name, start));
@@ -98,19 +91,6 @@ async fn receive<S: Stream>(
     let (name, start) = sent.pop_front().ok_or("more replies than messages")?;
     times.extend(start.map(elapsed_ns));
     compare(&reply, &name)
-}
-
-/// Returns what a call sends, and expects back.
-fn text(caller: usize, call: usize, length: usize) -> String {
-    let mut name = String::with_capacity(length);
-    // Writing to a string never fails.
-    let _ = write!(name, "{caller:04}-{call:08}-");
-    // In pieces, because a character at a time takes as long as the call of a long message.
-    while name.len() < length {
-        let piece = FILLER.len().min(length - name.len());
-        name.push_str(&FILLER[..piece]);
-    }
-    name
 }
 
 fn compare(reply: &impl Text, name: &str) -> Result<(), String> {
