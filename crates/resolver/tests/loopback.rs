@@ -20,6 +20,7 @@ use trunkline_resolver::{
 };
 use trunkline_runtime::AsyncStd;
 use trunkline_target::Target;
+use trunkline_testkit::closed::ClosedUdp;
 use trunkline_testkit::dns::{Data, DnsServer, Rcode, Reply, Transport, Type};
 
 /// Longer than any test takes on a busy machine.
@@ -29,9 +30,10 @@ fn server() -> DnsServer {
     DnsServer::start().expect("a port on 127.0.0.1")
 }
 
-/// Returns options with these servers, without the configuration of this machine.
+/// Returns options with these servers, without the configuration of this machine. One family waits for the
+/// other as long as a busy machine may need.
 fn options(servers: &[SocketAddr]) -> DnsOptions {
-    let mut options = DnsOptions::default();
+    let mut options = DnsOptions::default().with_resolution_delay(LIMIT);
     options.client = ClientConfig::with_servers(servers.to_vec());
     options
 }
@@ -144,7 +146,8 @@ fn late_family() {
     set_both(&server, "db.test", 300, 1);
     let late = Reply::aaaa(300, [Ipv6Addr::LOCALHOST]).held();
     server.set("db.test", Type::AAAA, late);
-    let mut resolver = build("dns:///db.test.:5000", options(&[server.address()]));
+    let options = options(&[server.address()]).with_resolution_delay(Duration::from_millis(50));
+    let mut resolver = build("dns:///db.test.:5000", options);
     assert_eq!(printed(&accept(&mut resolver)), [["127.0.0.1:5000"]]);
     assert!(server.release("db.test", Type::AAAA) > 0);
     let whole = accept(&mut resolver);
@@ -215,9 +218,9 @@ fn server_by_name() {
 /// A server that refuses is skipped at once.
 #[test]
 fn dead_first_server() {
-    let dead = server().address();
-    let server = server();
+    let (dead, server) = (ClosedUdp::new().expect("a port"), server());
     set_both(&server, "db.test", 300, 1);
-    let mut resolver = build("dns:///db.test.:5000", options(&[dead, server.address()]));
+    let servers = [dead.address(), server.address()];
+    let mut resolver = build("dns:///db.test.:5000", options(&servers));
     assert_eq!(printed(&accept(&mut resolver)).len(), 2);
 }
