@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{AsyncReadExt, AsyncWriteExt};
+use socket2::{Domain, Socket, Type};
 use trunkline_runtime::{PeerAddr, Runtime, Stream, TcpOptions};
 
 use crate::BOUND;
@@ -81,9 +82,11 @@ async fn close_sends_fin(runtime: Arc<dyn Runtime>) {
 
 /// The error for a closed port is the system's.
 async fn reports_a_refused_connection(runtime: Arc<dyn Runtime>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    drop(listener);
+    // Bound, and not listening: no other test gets the port.
+    let held = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    held.bind(&any.into()).unwrap();
+    let address = held.local_addr().unwrap().as_socket().unwrap();
     let connected = runtime.connect_tcp(address, &TcpOptions::default()).await;
     assert_eq!(connected.unwrap_err().kind(), ErrorKind::ConnectionRefused);
 }

@@ -42,6 +42,14 @@ impl Pair {
         poll_fn(|cx| self.ours.poll_recv(cx, buffer)).await
     }
 
+    /// Closes the peer's port for our datagrams: connects it to another peer, which is returned. The port
+    /// is held, so that no other test gets it.
+    fn close_theirs(&self) -> UdpSocket {
+        let other = UdpSocket::bind("127.0.0.1:0").unwrap();
+        self.theirs.connect(other.local_addr().unwrap()).unwrap();
+        other
+    }
+
     /// Sends one datagram, from which the peer learns our address.
     async fn greet(&mut self) -> SocketAddr {
         self.send(b"hello").await.unwrap();
@@ -66,7 +74,7 @@ async fn sends_and_receives(runtime: Arc<dyn Runtime>) {
 /// A closed port is the error of the next operation.
 async fn reports_a_closed_port(runtime: Arc<dyn Runtime>) {
     let mut pair = Pair::new(&*runtime);
-    pair.theirs = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let _other = pair.close_theirs();
     pair.send(b"hello").await.unwrap();
     let error = pair.receive(&mut [0; 16]).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
@@ -75,7 +83,7 @@ async fn reports_a_closed_port(runtime: Arc<dyn Runtime>) {
 /// The report of a closed port ends a receive that was pending before it.
 async fn a_closed_port_ends_a_pending_receive(runtime: Arc<dyn Runtime>) {
     let mut pair = Pair::new(&*runtime);
-    pair.theirs = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let _other = pair.close_theirs();
     let mut sent = false;
     let received = poll_fn(|cx| {
         let received = pair.ours.poll_recv(cx, &mut [0; 16]);
