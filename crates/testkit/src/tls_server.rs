@@ -14,7 +14,7 @@ use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tonic::body::Body;
 use tonic::codegen::async_trait;
 use tonic::{Request, Response, Status};
@@ -37,7 +37,7 @@ pub struct TlsServer {
 struct Shared {
     config: Mutex<Arc<ServerConfig>>,
     max_age: Option<Duration>,
-    accepts: AtomicUsize,
+    accepts: watch::Sender<usize>,
     handshakes: AtomicUsize,
 }
 
@@ -73,7 +73,7 @@ impl TlsServer {
         let shared = Arc::new(Shared {
             config: Mutex::new(config),
             max_age,
-            accepts: AtomicUsize::new(0),
+            accepts: watch::Sender::new(0),
             handshakes: AtomicUsize::new(0),
         });
         let (stop, stopped) = oneshot::channel();
@@ -115,7 +115,14 @@ impl TlsServer {
     /// Returns the number of connections so far.
     #[must_use]
     pub fn accepts(&self) -> usize {
-        self.shared.accepts.load(Ordering::Relaxed)
+        *self.shared.accepts.borrow()
+    }
+
+    /// Waits until the server has had this number of connections.
+    pub async fn accepted(&self, connections: usize) {
+        let mut accepts = self.shared.accepts.subscribe();
+        // The sender is in `self`, so it is there.
+        let _ = accepts.wait_for(|accepts| *accepts >= connections).await;
     }
 
     /// Returns the number of handshakes that succeeded so far.
@@ -143,7 +150,7 @@ where
     S::Future: Send,
 {
     while let Ok((stream, _)) = listener.accept().await {
-        shared.accepts.fetch_add(1, Ordering::Relaxed);
+        shared.accepts.send_modify(|accepts| *accepts += 1);
         tokio::spawn(serve(stream, Arc::clone(&shared), service.clone()));
     }
 }

@@ -1,26 +1,49 @@
 //! Several connections to one address, under calls of many threads.
 
+use std::convert::Infallible;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use futures_util::future::join_all;
-use tonic::Request;
+use futures_util::future::{Either, join_all, pending, select};
+use tokio::sync::watch;
+use tonic::codegen::async_trait;
+use tonic::{Request, Response, Status};
 use trunkline::{Channel, Proxy, Tls, Tokio};
 use trunkline_testkit::certificates::{Authority, server_config};
-use trunkline_testkit::proto::helloworld::HelloRequest;
 use trunkline_testkit::proto::helloworld::greeter_client::GreeterClient;
+use trunkline_testkit::proto::helloworld::greeter_server::{Greeter, GreeterServer};
+use trunkline_testkit::proto::helloworld::{HelloReply, HelloRequest};
 use trunkline_testkit::tls_server::TlsServer;
 
 use crate::world::PATIENCE;
 
 const CONFIG: &str = r#"{"connectionScaling": {"maxConnectionsPerSubchannel": 3}}"#;
 
+/// A service that answers once it may.
+#[derive(Debug)]
+struct Held(watch::Receiver<bool>);
+
+#[async_trait]
+impl Greeter for Held {
+    async fn say_hello(&self, _: Request<HelloRequest>) -> Result<Response<HelloReply>, Status> {
+        let mut may_answer = self.0.clone();
+        let answering = may_answer.wait_for(|it| *it).await;
+        answering.map_err(|_| Status::aborted("the test has ended"))?;
+        Ok(Response::new(HelloReply::default()))
+    }
+}
+
 /// Makes calls one after the other in each of `callers` tasks, on four threads, at a server that allows
-/// 200 concurrent calls on a connection. Returns the number of connections.
-fn connections_of(callers: usize, calls: usize) -> usize {
+/// 200 concurrent calls on a connection. The first answers wait for so many connections, and no more
+/// are made.
+#[track_caller]
+fn check(callers: usize, calls: usize, connections: usize) {
     let authority = Authority::new("Test Root");
     let config = server_config(&authority.issue(&["localhost"]));
-    let server = TlsServer::start(config, None).expect("a server");
+    let (answer, may_answer) = watch::channel(false);
+    let service = GreeterServer::new(Held(may_answer));
+    let server = TlsServer::start_service(service, config, None).expect("a server");
     let threads = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(4)
         .enable_all()
@@ -49,12 +72,21 @@ fn connections_of(callers: usize, calls: usize) -> usize {
         }
     };
     let ended = threads.block_on(async {
-        let callers = (0..callers).map(|_| tokio::spawn(caller()));
-        join_all(callers).await
+        let ended = join_all((0..callers).map(|_| tokio::spawn(caller())));
+        let opened = async {
+            server.accepted(connections).await;
+            answer.send_replace(true);
+            pending::<Infallible>().await
+        };
+        // Without the connections the calls end by their deadline.
+        match select(pin!(ended), pin!(opened)).await {
+            Either::Left((ended, _)) => ended,
+            Either::Right((never, _)) => match never {},
+        }
     });
     assert!(ended.iter().all(Result::is_ok), "a caller failed");
     assert_eq!(answered.load(Ordering::Relaxed), callers * calls);
-    server.accepts()
+    assert_eq!(server.accepts(), connections);
 }
 
 /// Calls that wait in line for a free stream all get their turn. As many connections as allowed are
@@ -63,12 +95,12 @@ fn connections_of(callers: usize, calls: usize) -> usize {
 /// Source: [gRFC A105](https://github.com/grpc/proposal/blob/master/A105-max_concurrent_streams-connection-scaling.md).
 #[test]
 fn every_call_in_line_gets_its_turn() {
-    assert_eq!(connections_of(1000, 5), 3);
+    check(1000, 5, 3);
 }
 
 /// No connection is added as long as all calls fit on one, also while each caller begins its next call
 /// when the last one has just ended.
 #[test]
 fn calls_that_fit_use_one_connection() {
-    assert_eq!(connections_of(150, 20), 1);
+    check(150, 20, 1);
 }
