@@ -1,9 +1,15 @@
 //! How calls are spread over backends.
 
+use std::time::Duration;
+
 use trunkline_testkit::backend::Backend;
 use trunkline_testkit::dns::{Data, DnsServer, Reply, Type};
 
 use crate::world::{backend, builder, calls, channel, dns, greet};
+
+/// The longest delay between the addresses of an endpoint: a machine that is busy for less gets no second
+/// connection.
+const ATTEMPT_DELAY: Duration = Duration::from_secs(2);
 
 /// Sets SRV records for the backends, and an address of each family for each of them.
 pub(crate) fn serve(server: &DnsServer, name: &str, backends: &[&Backend]) {
@@ -69,6 +75,7 @@ on_each_runtime! {
         serve(&server, "_grpc._tcp.greeter.test", &[&a, &b]);
         let channel = builder("srv:///_grpc._tcp.greeter.test", &runtime)
             .dns(dns(&server))
+            .attempt_delay(ATTEMPT_DELAY)
             .build()
             .expect("a channel");
         while calls([&mut a, &mut b]).contains(&0) {
@@ -93,6 +100,7 @@ on_each_runtime! {
         serve(&server, "_grpc._tcp.greeter.test", &[&a]);
         let channel = builder("srv:///_grpc._tcp.greeter.test", &runtime)
             .dns(dns(&server))
+            .attempt_delay(ATTEMPT_DELAY)
             .build()
             .expect("a channel");
         greet(&channel).await.expect("a reply");
