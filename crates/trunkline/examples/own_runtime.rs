@@ -90,6 +90,11 @@ impl Runtime for OwnRuntime {
     }
 }
 
+/// The time for a call that is answered, also on a busy machine.
+const LONG: Duration = Duration::from_secs(20);
+/// The time for a call that is not.
+const SHORT: Duration = Duration::from_secs(1);
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let authority = Authority::new("Example Root");
     let server = TlsServer::start(server_config(&authority.issue(&["orders.test"])), None)?;
@@ -105,7 +110,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .build()?;
 
     // A hundred calls at once, over one connection.
-    let calls = (0..100).map(|call| greet(channel.clone(), format!("caller {call}")));
+    let calls = (0..100).map(|call| greet(channel.clone(), format!("caller {call}"), LONG));
     let answers = block_on(try_join_all(calls))?;
     println!("{} answers, the last one: {}", answers.len(), answers[99]);
     assert_eq!((answers.len(), server.accepts()), (100, 1));
@@ -115,7 +120,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .plaintext()
         .runtime(Arc::clone(&runtime))
         .build()?;
-    let refusal = block_on(greet(refusing, "you".to_owned())).expect_err("a refusal");
+    let refusal = block_on(greet(refusing, "you".to_owned(), LONG)).expect_err("a refusal");
     println!("refused: {}", refusal.message());
 
     // A nameserver that does not answer: the timer ends the call.
@@ -125,15 +130,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .plaintext()
         .runtime(runtime)
         .build()?;
-    let late = block_on(greet(silent, "you".to_owned())).expect_err("a deadline");
+    let late = block_on(greet(silent, "you".to_owned(), SHORT)).expect_err("a deadline");
     println!("late: {}", late.message());
     assert_eq!(late.code(), tonic::Code::DeadlineExceeded);
     Ok(())
 }
 
-async fn greet(channel: Channel, name: String) -> Result<String, tonic::Status> {
+async fn greet(channel: Channel, name: String, timeout: Duration) -> Result<String, tonic::Status> {
     let mut request = tonic::Request::new(HelloRequest { name });
-    request.set_timeout(Duration::from_secs(1));
+    request.set_timeout(timeout);
     let answer = GreeterClient::new(channel).say_hello(request).await?;
     Ok(answer.into_inner().message)
 }
