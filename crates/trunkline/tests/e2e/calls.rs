@@ -39,6 +39,7 @@ on_each_runtime! {
             ..Options::new("slow")
         });
         let channel = channel(format!("ipv4:{}", backend.address_v4()), &runtime);
+        channel.ready().await.expect("a connection");
         let status = failure(&channel, Duration::from_millis(300)).await;
         assert_eq!(status.code(), Code::DeadlineExceeded);
         let expected = format!("waiting for {} to answer", backend.address_v4());
