@@ -1,12 +1,15 @@
 //! Calls to one backend.
 
+use std::pin::pin;
 use std::time::Duration;
 
+use futures_util::poll;
 use tonic::Code;
 use trunkline::{ConnectivityState, PeerAddr, WaitForReady};
 use trunkline_testkit::backend::Options;
+use trunkline_testkit::closed::ClosedTcp;
 
-use crate::world::{backend, backend_with, builder, channel, failure, greet, hello, peer};
+use crate::world::{backend, backend_with, builder, channel, failure, greet, hello, peer, relay};
 
 on_each_runtime! {
     /// A stub of tonic's makes a call; the response has the peer's address in its extensions.
@@ -92,14 +95,12 @@ on_each_runtime! {
     /// A wait-for-ready call does not fail when connections are refused, and is answered once a
     /// server listens.
     async fn wait_for_ready_waits_for_a_server(runtime) {
-        let port = {
-            let backend = backend("gone");
-            backend.port()
-        };
+        let closed = ClosedTcp::new().expect("a port");
+        let address = closed.address();
         let backoff = trunkline::BackoffPolicy::default()
             .with_initial(Duration::from_millis(50))
             .with_max(Duration::from_millis(50));
-        let channel = builder(format!("ipv4:127.0.0.1:{port}"), &runtime)
+        let channel = builder(format!("ipv4:{address}"), &runtime)
             .backoff(backoff)
             .build()
             .expect("a channel");
@@ -110,12 +111,14 @@ on_each_runtime! {
         let mut stub = trunkline_testkit::proto::helloworld::greeter_client::GreeterClient::new(
             channel.clone(),
         );
-        let waiting = stub.say_hello(request);
-        let backend = std::thread::spawn(move || {
-            backend_with(&Options { port, ..Options::new("late") })
-        });
+        let mut waiting = pin!(stub.say_hello(request));
+        // The call is on its way before the server listens.
+        assert!(poll!(&mut waiting).is_pending());
+        let backend = backend("late");
+        let listener = closed.listen().expect("a listener");
+        let to = backend.address_v4();
+        std::thread::spawn(move || relay(listener.accept().expect("a connection").0, to));
         waiting.await.expect("a reply");
-        drop(backend.join());
     }
 }
 

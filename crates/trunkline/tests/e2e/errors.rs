@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use tonic::Code;
 use trunkline::{Channel, Proxy, Tokio};
+use trunkline_testkit::closed::ClosedTcp;
 use trunkline_testkit::dns::{DnsServer, Rcode, Reply};
 use trunkline_testkit::proto::helloworld::HelloRequest;
 use trunkline_testkit::proto::helloworld::greeter_client::GreeterClient;
 
-use crate::world::{backend, builder, channel, dns, failure};
+use crate::world::{builder, channel, dns, failure};
 
 const SHORT: Duration = Duration::from_millis(500);
 const LONG: Duration = Duration::from_secs(15);
@@ -43,7 +44,8 @@ fn peer_that_sends(bytes: &'static [u8]) -> SocketAddr {
 on_each_runtime! {
     /// A port where nothing listens: UNAVAILABLE, with the address and "refused".
     async fn a_port_that_refuses(runtime) {
-        let address = backend("gone").address_v4();
+        let port = ClosedTcp::new().expect("a port");
+        let address = port.address();
         let status = failure(&channel(format!("ipv4:{address}"), &runtime), LONG).await;
         check(&status, Code::Unavailable, &[&address.to_string(), "refused"]);
     }

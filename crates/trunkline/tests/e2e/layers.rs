@@ -6,6 +6,7 @@ use tonic::Code;
 use tower::buffer::Buffer;
 use tower::limit::{ConcurrencyLimit, RateLimit, rate::Rate};
 use trunkline_testkit::backend::Options;
+use trunkline_testkit::closed::ClosedTcp;
 use trunkline_testkit::proto::helloworld::greeter_client::GreeterClient;
 
 use crate::runtimes::on_tokio;
@@ -53,8 +54,8 @@ on_each_runtime! {
         let backend = backend("a");
         let there = channel(format!("ipv4:{}", backend.address_v4()), &runtime);
         assert!(there.ready().await.is_ok());
-        let gone = backend.address_v4();
-        drop(backend);
+        let port = ClosedTcp::new().expect("a port");
+        let gone = port.address();
         let nowhere = channel(format!("ipv4:{gone}"), &runtime);
         let status = nowhere.ready().await.expect_err("a reason");
         assert!(status.message().contains(&gone.to_string()), "{status}");

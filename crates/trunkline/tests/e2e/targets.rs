@@ -1,6 +1,5 @@
 //! Targets of each scheme.
 
-use std::net::TcpStream;
 #[cfg(target_os = "linux")]
 use std::os::unix::net::SocketAddr;
 use std::os::unix::net::UnixListener;
@@ -11,20 +10,13 @@ use trunkline::{
 };
 use trunkline_testkit::dns::{DnsServer, Reply, Type};
 
-use crate::world::{backend, builder, channel, dns, greet, peer};
+use crate::world::{backend, builder, channel, dns, greet, peer, relay};
 
 /// Relays connections of a Unix socket to a backend.
-fn relay(listener: UnixListener, backend: std::net::SocketAddr) {
+fn relay_all(listener: UnixListener, backend: std::net::SocketAddr) {
     thread::spawn(move || {
         while let Ok((near, _)) = listener.accept() {
-            let far = TcpStream::connect(backend).expect("the backend");
-            let (mut near_out, mut far_in) = (
-                near.try_clone().expect("a handle"),
-                far.try_clone().expect("a handle"),
-            );
-            thread::spawn(move || std::io::copy(&mut far_in, &mut near_out));
-            let (mut near_in, mut far_out) = (near, far);
-            thread::spawn(move || std::io::copy(&mut near_in, &mut far_out));
+            relay(near, backend);
         }
     });
 }
@@ -78,7 +70,7 @@ on_each_runtime! {
         std::fs::create_dir_all(&folder).expect("a folder");
         let path = folder.join("greeter.sock");
         let listener = UnixListener::bind(&path).expect("a socket");
-        relay(listener, backend.address_v4());
+        relay_all(listener, backend.address_v4());
         let target = format!("unix://{}", path.display());
         for target in [target.clone(), format!("passthrough:///{target}")] {
             let response = greet(&channel(target, &runtime)).await.expect("a reply");
@@ -95,7 +87,7 @@ on_each_runtime! {
             let backend = backend("a");
             let name = format!("trunkline-{}-{:p}", std::process::id(), &backend);
             let address = SocketAddr::from_abstract_name(&name).expect("a name");
-            relay(UnixListener::bind_addr(&address).expect("a socket"), backend.address_v4());
+            relay_all(UnixListener::bind_addr(&address).expect("a socket"), backend.address_v4());
             let target = format!("unix-abstract:{name}");
             let response = greet(&channel(target, &runtime)).await.expect("a reply");
             assert_eq!(peer(&response).to_string(), format!("unix-abstract:{name}"));

@@ -1,6 +1,9 @@
 //! Helpers that the tests share: backends, DNS options, channels and calls.
 
+use std::io::{Read, Write, copy};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use tonic::{Request, Response, Status};
@@ -23,6 +26,19 @@ pub(crate) fn backend(name: &str) -> Backend {
 
 pub(crate) fn backend_with(options: &Options) -> Backend {
     Backend::start(&Program::ThisTest("backend_process"), options).expect("a backend")
+}
+
+/// Relays a connection to a backend.
+pub(crate) fn relay<S>(near: S, backend: SocketAddr)
+where
+    S: Send + Sync + 'static,
+    for<'a> &'a S: Read + Write,
+{
+    let far = TcpStream::connect(backend).expect("the backend");
+    let there = Arc::new((near, far));
+    let back = Arc::clone(&there);
+    thread::spawn(move || copy(&mut &there.0, &mut &there.1));
+    thread::spawn(move || copy(&mut &back.1, &mut &back.0));
 }
 
 /// Returns a builder of a plaintext channel to `target`, with round_robin and without a proxy.
