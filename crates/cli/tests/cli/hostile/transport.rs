@@ -190,9 +190,12 @@ fn refused_tcp_goes_to_the_next_server() {
 #[test]
 fn half_a_message_goes_to_the_next_server() {
     for close in [true, false] {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let socket = UdpSocket::bind(listener.local_addr().expect("an address"));
-        let Ok(socket) = socket else { continue };
+        let ports = (0..100).find_map(|_| {
+            let listener = TcpListener::bind("127.0.0.1:0").ok()?;
+            let socket = UdpSocket::bind(listener.local_addr().ok()?).ok()?;
+            Some((listener, socket))
+        });
+        let (listener, socket) = ports.expect("a port that is free for both");
         let half = udp_alone(socket);
         thread::spawn(move || {
             let mut open = Vec::new();
