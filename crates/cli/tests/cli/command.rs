@@ -116,11 +116,17 @@ pub(crate) fn watch(args: &[&str], seen: impl Fn(&[Value]) -> bool) -> Vec<Value
 /// Runs `run`, which gets a time in seconds for an option of the command, until `seen` holds of the
 /// result: with one second first, and with longer times where the machine was too busy for that.
 /// Returns the last result.
-pub(crate) fn with_enough_time<T>(run: impl Fn(f64) -> T, seen: impl Fn(&T) -> bool) -> T {
-    let first = run(1.0);
+pub(crate) fn with_enough_time<T>(run: impl Fn(u32) -> T, seen: impl Fn(&T) -> bool) -> T {
+    let first = run(1);
     if seen(&first) {
         return first;
     }
-    let second = run(4.0);
-    if seen(&second) { second } else { run(15.0) }
+    let second = run(4);
+    if seen(&second) { second } else { run(15) }
+}
+
+/// Runs `run`, which gets a number of calls to make, until `seen` holds: the first ones may all go to the backend that is connected
+/// first, and a busy machine takes longer to connect the others. Returns the last result.
+pub(crate) fn with_enough_calls<T>(run: impl Fn(u64) -> T, seen: impl Fn(&T) -> bool) -> T {
+    with_enough_time(|seconds| run(600 * u64::from(seconds)), seen)
 }

@@ -31,7 +31,7 @@ fn ms(result: &CommandResult) -> f64 {
 /// Resolves, with attempts long enough for this machine. The time must be in the range, in attempts.
 #[track_caller]
 pub(super) fn resolve_in_attempts(servers: &[SocketAddr], range: Range<f64>) -> CommandResult {
-    let attempts = |(seconds, result): &(f64, _)| ms(result) / 1000.0 / seconds;
+    let attempts = |(seconds, result): &(u32, _)| ms(result) / 1000.0 / f64::from(*seconds);
     let run = |seconds| {
         let options = format!("options timeout:{seconds}");
         (seconds, resolve(servers, &options, "a.test"))
