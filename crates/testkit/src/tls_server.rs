@@ -1,9 +1,11 @@
 //! A gRPC server over TLS on a real socket, on a thread of its own.
 
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -39,6 +41,8 @@ struct Shared {
     max_age: Option<Duration>,
     accepts: watch::Sender<usize>,
     handshakes: AtomicUsize,
+    /// How often all connections were asked to end.
+    drains: watch::Sender<u64>,
 }
 
 impl TlsServer {
@@ -75,6 +79,7 @@ impl TlsServer {
             max_age,
             accepts: watch::Sender::new(0),
             handshakes: AtomicUsize::new(0),
+            drains: watch::Sender::new(0),
         });
         let (stop, stopped) = oneshot::channel();
         let tokio = tokio::runtime::Builder::new_current_thread()
@@ -110,6 +115,11 @@ impl TlsServer {
     /// When the server's thread has panicked.
     pub fn set_config(&self, config: Arc<ServerConfig>) {
         *self.shared.config.lock().expect("no panic") = config;
+    }
+
+    /// Ends the connections, in good order: with GOAWAY, and after the answers to their calls.
+    pub fn drain(&self) {
+        self.shared.drains.send_modify(|times| *times += 1);
     }
 
     /// Returns the number of connections so far.
@@ -163,6 +173,7 @@ where
     S::Future: Send,
 {
     let _ = stream.set_nodelay(true);
+    let drains = shared.drains.subscribe();
     let config = Arc::clone(&shared.config.lock().expect("no panic"));
     let accepted = TlsAcceptor::from(config).accept(Compat::new(stream)).await;
     let Ok(stream) = accepted else {
@@ -175,15 +186,29 @@ where
             TowerToHyperService::new(service),
         );
     let mut connection = std::pin::pin!(connection);
-    if let Some(age) = shared.max_age
-        && tokio::time::timeout(age, connection.as_mut())
-            .await
-            .is_err()
-    {
+    let is_over = {
+        let mut asked = std::pin::pin!(asked_to_end(drains, shared.max_age));
+        poll_fn(|cx| match connection.as_mut().poll(cx) {
+            Poll::Ready(_) => Poll::Ready(true),
+            Poll::Pending => asked.as_mut().poll(cx).map(|()| false),
+        })
+        .await
+    };
+    if !is_over {
         connection.as_mut().graceful_shutdown();
+        // The client may end the connection in any way.
+        let _ = connection.await;
     }
-    // The client may end the connection in any way.
-    let _ = connection.await;
+}
+
+/// Returns when a connection is to end: at this age, or when the connections are drained.
+async fn asked_to_end(mut drains: watch::Receiver<u64>, max_age: Option<Duration>) {
+    let drained = drains.changed();
+    // An error means the same: the server is gone.
+    match max_age {
+        Some(age) => drop(tokio::time::timeout(age, drained).await),
+        None => drop(drained.await),
+    }
 }
 
 /// Greets.
