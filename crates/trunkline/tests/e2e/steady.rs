@@ -43,7 +43,11 @@ fn load(channel: &Channel, runtime: &Arc<dyn Runtime>) -> Load {
 }
 
 /// Waits until `holds` is true of the load's outcome; panics after [`PATIENCE`].
-async fn until(runtime: &Arc<dyn Runtime>, load: &Load, holds: impl Fn(&LoadOutcome) -> bool) {
+pub(crate) async fn until(
+    runtime: &Arc<dyn Runtime>,
+    load: &Load,
+    holds: impl Fn(&LoadOutcome) -> bool,
+) {
     let start = runtime.now();
     while !holds(&load.outcome()) {
         let now = runtime.now();
