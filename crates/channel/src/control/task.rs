@@ -62,6 +62,7 @@ impl ControlTaskParts {
             factory: self.resolver,
             resolver_options: self.resolver_options,
             resolver: None,
+            is_resolver_asked: false,
             connector_changed: self.connector.changed(),
             connector: self.connector,
             http: self.http,
@@ -90,6 +91,9 @@ struct ControlTask {
     resolver_options: ResolverOptions,
     /// `None` while the channel is idle, or when the factory could build none.
     resolver: Option<Box<dyn Resolver>>,
+    /// True when the resolver was started or asked, and not polled since: it need not wake the task for
+    /// that.
+    is_resolver_asked: bool,
     alarm: Alarm,
     connector: Arc<dyn Connector>,
     /// Ends when the connector changes; `None` if it never does.
@@ -165,6 +169,10 @@ impl ControlTask {
                     self.live.cut_off(&status);
                 }
                 return self.poll_end(cx);
+            }
+            // Settling may ask the resolver. If that has no answer, the task need not go on.
+            if self.is_resolver_asked {
+                handled += self.poll_resolver(cx);
             }
             // Last, because settling may set a deadline.
             handled += self.poll_alarm(cx);
@@ -335,6 +343,7 @@ impl ControlTask {
     }
 
     fn poll_resolver(&mut self, cx: &mut Context<'_>) -> usize {
+        self.is_resolver_asked = false;
         let Some(resolver) = &mut self.resolver else {
             return 0;
         };
@@ -416,6 +425,7 @@ impl ControlTask {
                 Output::ResolveNow => {
                     if let Some(resolver) = &mut self.resolver {
                         resolver.resolve_now();
+                        self.is_resolver_asked = true;
                     }
                 }
                 Output::LookAtCalls => {
@@ -464,7 +474,10 @@ impl ControlTask {
 
     fn start_resolver(&mut self) {
         match self.factory.build(&self.target, &self.resolver_options) {
-            Ok(resolver) => self.resolver = Some(resolver),
+            Ok(resolver) => {
+                self.resolver = Some(resolver);
+                self.is_resolver_asked = true;
+            }
             Err(error) => {
                 let resolution = Resolution::from_error(error);
                 let now = self.shared.runtime.now();

@@ -1,8 +1,8 @@
-//! A policy for tests: round_robin, with a picker or a watch that the test chooses.
+//! A policy for tests: round_robin, with a picker, a watch or a request that the test chooses.
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http::uri::Authority;
 use serde_json::Value;
@@ -24,11 +24,12 @@ type WrapPicker = Arc<dyn Fn(Arc<dyn Picker>) -> Arc<dyn Picker> + Send + Sync>;
 /// The events of a policy's watches, in order.
 pub(crate) type WatchLog = Arc<Lock<Vec<WatchEvent>>>;
 
-/// Makes policies that do what round_robin does, and have a picker or watches of the test.
+/// Makes policies that do what round_robin does, and have a picker, watches or requests of the test.
 #[derive(Clone, Default)]
 pub(crate) struct TestPolicyFactory {
     wrap: Option<WrapPicker>,
     watch: Option<TestWatch>,
+    request_after: Option<Duration>,
 }
 
 /// A watch that a policy starts on each subchannel.
@@ -47,7 +48,7 @@ impl TestPolicyFactory {
     ) -> Self {
         Self {
             wrap: Some(Arc::new(move |inner| Arc::new(wrap(inner)))),
-            watch: None,
+            ..Self::default()
         }
     }
 
@@ -55,12 +56,20 @@ impl TestPolicyFactory {
     /// log the events of these watches.
     pub(crate) fn with_watch(call: Watch, starts_in: SubchannelState, log: &WatchLog) -> Self {
         Self {
-            wrap: None,
             watch: Some(TestWatch {
                 call,
                 starts_in,
                 log: Arc::clone(log),
             }),
+            ..Self::default()
+        }
+    }
+
+    /// Makes policies that ask for a new resolution when this time has passed since their list.
+    pub(crate) fn with_request_after(time: Duration) -> Self {
+        Self {
+            request_after: Some(time),
+            ..Self::default()
         }
     }
 }
@@ -82,6 +91,7 @@ impl PolicyFactory for TestPolicyFactory {
         Box::new(TestPolicy {
             child: Child::new(RoundRobinFactory.build(options)),
             factory: self.clone(),
+            request_at: None,
         })
     }
 }
@@ -91,6 +101,8 @@ impl PolicyFactory for TestPolicyFactory {
 struct TestPolicy {
     child: Child<Box<dyn Policy>>,
     factory: TestPolicyFactory,
+    /// When it asks for a new resolution.
+    request_at: Option<Instant>,
 }
 
 impl TestPolicy {
@@ -116,6 +128,8 @@ impl TestPolicy {
 
 impl Policy for TestPolicy {
     fn handle_update(&mut self, update: Update, control: &mut Control<'_>) -> Result<(), Status> {
+        let after = self.factory.request_after;
+        self.request_at = after.map(|time| control.now() + time);
         self.forward(control, |policy, control| {
             policy.handle_update(update, control)
         })
@@ -163,11 +177,16 @@ impl Policy for TestPolicy {
     }
 
     fn handle_timeout(&mut self, control: &mut Control<'_>) {
+        if self.request_at.is_some_and(|at| at <= control.now()) {
+            self.request_at = None;
+            control.request_reresolution();
+        }
         self.forward(control, |policy, control| policy.handle_timeout(control));
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        self.child.policy().poll_timeout()
+        let times = [self.child.policy().poll_timeout(), self.request_at];
+        times.into_iter().flatten().min()
     }
 
     fn exit_idle(&mut self, control: &mut Control<'_>) {

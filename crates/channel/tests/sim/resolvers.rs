@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use futures_util::stream::{self, StreamExt};
@@ -10,14 +11,16 @@ use trunkline_channel::{ChannelEvent, Observer};
 use trunkline_connector::{Connected, Connector, DirectConnector};
 use trunkline_endpoint::{Address, Endpoint};
 use trunkline_resolver::{
-    CredentialsKind, DnsOptions, LookupOutcome, ManualResolver, Resolution, ResolveErrorKind,
-    ResolverEvent, StreamFactory,
+    CredentialsKind, DnsOptions, LookupOutcome, ManualResolver, Resolution, ResolveError,
+    ResolveErrorKind, Resolver, ResolverEvent, ResolverFactory, ResolverOptions, StreamFactory,
 };
 use trunkline_runtime::{BoxFuture, Lock};
 use trunkline_sim::Sim;
 use trunkline_sim::dns::{Behaviour, Data};
 use trunkline_status::Code;
+use trunkline_target::Target;
 
+use crate::policy::{TEST_POLICY, TestPolicyFactory};
 use crate::world::{address, builder, unary};
 
 fn list(host: u8) -> Resolution {
@@ -139,6 +142,69 @@ fn lookups_reach_the_observer() {
     let (elapsed, outcome_of_second) = outcome(found);
     assert!(elapsed < Duration::from_secs(1), "{elapsed:?}");
     assert_eq!(outcome_of_second, LookupOutcome::Complete);
+}
+
+/// A resolver that resolves when it is asked to, and does not wake the channel for that.
+#[derive(Debug)]
+struct OnRequest {
+    /// True at first.
+    is_due: bool,
+    /// The number of resolutions.
+    count: Arc<AtomicUsize>,
+}
+
+impl Resolver for OnRequest {
+    fn poll_resolution(&mut self, _: &mut Context<'_>) -> Poll<Resolution> {
+        if !std::mem::take(&mut self.is_due) {
+            return Poll::Pending;
+        }
+        self.count.fetch_add(1, Ordering::Relaxed);
+        Poll::Ready(list(1))
+    }
+
+    fn resolve_now(&mut self) {
+        self.is_due = true;
+    }
+}
+
+/// Makes an [`OnRequest`].
+#[derive(Debug)]
+struct OnRequestFactory(Arc<AtomicUsize>);
+
+impl ResolverFactory for OnRequestFactory {
+    fn scheme(&self) -> &str {
+        "fleet"
+    }
+
+    fn build(&self, _: &Target, _: &ResolverOptions) -> Result<Box<dyn Resolver>, ResolveError> {
+        Ok(Box::new(OnRequest {
+            is_due: true,
+            count: Arc::clone(&self.0),
+        }))
+    }
+}
+
+/// The channel polls its resolver after a request for a new resolution, whatever brought that about:
+/// here a time of the policy, when nothing else happens.
+#[test]
+fn a_resolver_is_polled_after_a_request() {
+    let sim = Sim::new(1);
+    let _backend = sim.backend(address(1));
+    let count = Arc::new(AtomicUsize::new(0));
+    let channel = builder(&sim, "fleet:///any")
+        .resolver(OnRequestFactory(Arc::clone(&count)))
+        .policy(TestPolicyFactory::with_request_after(Duration::from_secs(
+            5,
+        )))
+        .default_service_config(TEST_POLICY)
+        .build()
+        .expect("a channel");
+    sim.run(async {
+        unary(&channel, b"hello").await.expect_ok();
+        assert_eq!(count.load(Ordering::Relaxed), 1);
+        sim.sleep(Duration::from_secs(6)).await;
+        assert_eq!(count.load(Ordering::Relaxed), 2);
+    });
 }
 
 /// A stream of resolutions resolves a channel: calls move to the list of each item. After its end
