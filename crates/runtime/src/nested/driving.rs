@@ -178,7 +178,7 @@ impl Nested {
         }
         let Room { mut wakers, tasks } = Room::take();
         if let Some(mut seat) = self.reactor.try_take_seat() {
-            self.reactor.turn(&mut seat, || false, &mut wakers);
+            self.reactor.turn_at_once(&mut seat, &mut wakers);
         }
         // A thread that came to `block_on` meanwhile did not get the seat.
         if self.is_driven.load(SeqCst) {

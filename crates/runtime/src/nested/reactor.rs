@@ -8,7 +8,7 @@ use std::sync::{Arc, MutexGuard};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use rustix::event::epoll::{self, CreateFlags, EventData};
+use rustix::event::epoll::{self, CreateFlags, Event, EventData};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd};
 
 use super::source::Source;
@@ -19,6 +19,11 @@ use crate::reactor::now;
 
 /// The most reports that are taken at once.
 const MOST_EVENTS: usize = 128;
+
+/// Memory for the reports that are taken at once.
+type Events = [MaybeUninit<Event>; MOST_EVENTS];
+
+const NO_EVENTS: Events = [const { MaybeUninit::uninit() }; MOST_EVENTS];
 
 /// The key of the descriptor that ends a wait.
 const WAKE: u64 = u64::MAX;
@@ -128,18 +133,32 @@ impl Reactor {
         } else {
             Some(Duration::ZERO)
         };
+        let mut events = NO_EVENTS;
+        let events = self.wait(timeout, &mut events);
+        self.is_waiting.store(false, SeqCst);
+        self.sources.handle(events, wakers);
+        self.timers.take_due(now, wakers);
+    }
+
+    /// As [`turn`](Self::turn), but never waits.
+    ///
+    /// It does not look like a wait either: the fallback may look meanwhile, for a thread that comes to
+    /// `block_on`, and would leave the reactor to the thread that it finds waiting.
+    pub(super) fn turn_at_once(&self, _: &mut Seat, wakers: &mut Vec<Waker>) {
+        let mut events = NO_EVENTS;
+        let events = self.wait(Some(Duration::ZERO), &mut events);
+        self.sources.handle(events, wakers);
+        self.timers.take_due(now, wakers);
+    }
+
+    /// Returns the reports, at the latest after `timeout`. An interrupted wait has none.
+    fn wait<'a>(&self, timeout: Option<Duration>, events: &'a mut Events) -> &'a [Event] {
         let timeout = timeout.map(|time| Timespec {
             tv_sec: time.as_secs() as i64,
             tv_nsec: time.subsec_nanos().into(),
         });
-        let mut events = [const { MaybeUninit::uninit() }; MOST_EVENTS];
-        let waited = epoll::wait(&self.epoll, &mut events, timeout.as_ref());
-        self.is_waiting.store(false, SeqCst);
-        // An interrupted wait has no reports.
-        if let Ok((events, _)) = waited {
-            self.sources.handle(events, wakers);
-        }
-        self.timers.take_due(now, wakers);
+        let waited = epoll::wait(&self.epoll, events, timeout.as_ref());
+        waited.map_or(&[], |(events, _)| events)
     }
 }
 

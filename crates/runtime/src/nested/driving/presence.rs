@@ -72,7 +72,7 @@ impl Presence {
         BUSY.set(0);
         if let Some(mut seat) = nested.reactor.try_take_seat() {
             let wakers = &mut self.room.wakers;
-            nested.reactor.turn(&mut seat, || false, wakers);
+            nested.reactor.turn_at_once(&mut seat, wakers);
         }
         self.handle_progress();
         wake_all(&mut self.room.wakers);
