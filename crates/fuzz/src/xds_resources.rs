@@ -11,7 +11,7 @@ use trunkline_xds::core::resources::{Cluster, ClusterEndpoints};
 use trunkline_xds::core::san::SubjectAltName;
 use trunkline_xds::core::spiffe::{SpiffeId, TrustBundles};
 use trunkline_xds::core::{CertificateProvider, ServerConfig, WatchedFiles};
-use trunkline_xds::policies::{ClusterCounters, LoadStore, registry};
+use trunkline_xds::policies::{ClusterCounters, registry};
 use trunkline_xds_proto::envoy::config::cluster::v3 as cluster;
 use trunkline_xds_proto::envoy::config::core::v3 as core;
 use trunkline_xds_proto::envoy::config::core::v3::socket_address::PortSpecifier;
@@ -111,7 +111,7 @@ fn addresses(endpoint: &LbEndpoint) -> Vec<SocketAddr> {
 /// The policies that clusters can name.
 pub(crate) static POLICIES: LazyLock<PolicyRegistry> = LazyLock::new(|| {
     let mut policies = PolicyRegistry::standard();
-    policies.merge(registry(&ClusterCounters::new(), &LoadStore::new()));
+    policies.merge(registry(&ClusterCounters::new()));
     policies
 });
 

@@ -17,6 +17,7 @@
 mod active_faults;
 mod counters;
 mod load_store;
+mod load_stores;
 
 // What several policies share.
 mod address_facts;
@@ -39,6 +40,7 @@ pub use self::cluster_impl::{ClusterImpl, ClusterImplConfig, ClusterImplFactory}
 pub use self::cluster_manager::{ClusterManager, ClusterManagerConfig, ClusterManagerFactory};
 pub use self::counters::ClusterCounters;
 pub use self::load_store::LoadStore;
+pub use self::load_stores::{LoadStores, LoadStoresKey};
 pub use self::locality::{EndpointLocality, LocalityShare};
 pub use self::needs_hash::cluster_needs_hash;
 pub use self::registry::registry;

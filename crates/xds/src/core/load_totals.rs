@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::core::resources::LocalityName;
 
@@ -11,13 +12,15 @@ use crate::core::resources::LocalityName;
 /// lost loses no call.
 ///
 /// Source: `envoy.config.endpoint.v3.ClusterStats`.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ClusterTotals {
     /// The name of the cluster.
     pub cluster: Arc<str>,
     /// The name of its endpoints; empty if they have none.
     pub service_name: Arc<str>,
+    /// When counting began. Totals with another time began again at 0.
+    pub since: Instant,
     /// The calls that were dropped because of the limit of calls in flight.
     pub dropped_by_limit: u64,
     /// The calls that were dropped, by category.
@@ -27,6 +30,24 @@ pub struct ClusterTotals {
     /// Whether a channel still counts here. If not, the cluster can be forgotten once it is reported
     /// ([`LoadStore::forget_unused`](crate::policies::LoadStore::forget_unused)).
     pub is_in_use: bool,
+}
+
+impl ClusterTotals {
+    /// Returns the totals of a cluster that nothing was counted of, and that nothing uses.
+    ///
+    /// `service_name` is the name of its endpoints, empty if they have none. Counting begins at `since`.
+    #[must_use]
+    pub fn new(cluster: Arc<str>, service_name: Arc<str>, since: Instant) -> Self {
+        Self {
+            cluster,
+            service_name,
+            since,
+            dropped_by_limit: 0,
+            dropped: BTreeMap::new(),
+            localities: BTreeMap::new(),
+            is_in_use: false,
+        }
+    }
 }
 
 /// The calls of one locality of a cluster.

@@ -9,16 +9,20 @@ use trunkline_runtime::Lock;
 
 use super::inbox::Inbox;
 use super::link::LinkOptions;
+use super::loads::Loads;
 use super::observer::XdsObserver;
+use super::server_loads::ReportHold;
 use crate::core::ads::{
     AdsClient, AdsDump, AdsEvent, AdsOutput, DeliveryId, ResourceDecoder, ServerProgress, WatchId,
 };
 use crate::core::{Bootstrap, ResourceType, ServerConfig};
+use crate::policies::LoadStores;
 
 /// A client in use. When the last reference is dropped, its task ends, and with it the connections
 /// to the servers.
 pub(super) struct Client {
     shared: Arc<ClientShared>,
+    loads: Loads,
 }
 
 /// What a client and its task share.
@@ -66,6 +70,7 @@ impl Client {
         });
         let client = Self {
             shared: Arc::clone(&shared),
+            loads: Loads::new(&shared.bootstrap),
         };
         (client, shared)
     }
@@ -98,6 +103,17 @@ impl Client {
                 state.ads.handle_settled(delivery);
             }
         });
+    }
+
+    /// Reports the calls of the client's channels to a server, while the hold is kept.
+    pub(super) fn report_loads(&self, server: &Arc<ServerConfig>) -> ReportHold {
+        let node = || self.shared.bootstrap.node.to_proto();
+        self.loads.report(server, node, &self.shared.links)
+    }
+
+    /// Returns where the policies of the client's channels count.
+    pub(super) fn load_stores(&self) -> &LoadStores {
+        self.loads.stores()
     }
 
     /// Returns the server that is asked for a watched resource, and how far it is; `None` if none is asked yet.

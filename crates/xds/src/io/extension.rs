@@ -11,7 +11,7 @@ use super::options::Xds;
 impl ChannelExtension for Xds {
     fn extend(self, builder: ChannelBuilder) -> ChannelBuilder {
         let parts = ChannelParts::new(self);
-        let policies = parts.xds.all_policies(parts.loads.store());
+        let policies = parts.xds.all_policies();
         let layer = ConnectionLayer {
             #[cfg(feature = "tls")]
             security: parts.security.clone(),

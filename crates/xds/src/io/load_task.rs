@@ -132,12 +132,8 @@ impl LoadTask {
                     }
                 }
                 LoadOutput::Collect => {
-                    let collected = self.loads.collect();
-                    for (totals, at) in collected.added {
-                        self.reporter.handle_added(totals, at);
-                    }
-                    let now = self.runtime.now();
-                    self.reporter.handle_totals(collected.totals, now);
+                    let totals = self.loads.totals();
+                    self.reporter.handle_totals(totals, self.runtime.now());
                 }
                 LoadOutput::Finished => return true,
             }

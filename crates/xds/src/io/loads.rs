@@ -1,4 +1,4 @@
-//! The load reports of one channel.
+//! The load reports of one client.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,74 +8,57 @@ use trunkline_xds_proto::envoy::config::core::v3::Node;
 
 use super::link::LinkOptions;
 use super::load_task::LoadTask;
-use super::server_loads::ServerLoads;
-use crate::core::ServerConfig;
-use crate::policies::LoadStore;
+use super::server_loads::{ReportHold, ServerLoads};
+use crate::core::{Bootstrap, ServerConfig};
+use crate::policies::LoadStores;
 
-/// The load reports of one channel. Each server that asked for reports of a cluster has a task, which
-/// sends a last report when no such cluster is left, and when the channel ends.
+/// The load reports of one client. Each server that asked for reports of a cluster has a task, which its
+/// channels share. It sends a last report when no channel has such a cluster any more, and when the client
+/// ends.
 ///
-/// A task stays while there is nothing to report, and while the channel is idle: what was reported to the
-/// server is known to it alone. Calls that are in progress in a last report end without a report, unless
-/// reports to the server are resumed.
-#[derive(Clone)]
+/// A task stays while there is nothing to report: what was reported to the server is known to it alone. Calls
+/// that are in progress in a last report end without a report, unless reports to the server are resumed.
 pub(super) struct Loads {
-    shared: Arc<Shared>,
-}
-
-struct Shared {
-    store: LoadStore,
+    stores: LoadStores,
+    /// The servers that were reported to: no more than the bootstrap has.
     servers: Lock<Vec<(Arc<ServerConfig>, Arc<ServerLoads>)>>,
 }
 
 impl Loads {
-    /// Returns the reports of a channel: none yet.
-    pub(super) fn new() -> Self {
+    /// Returns the reports of a client with this bootstrap: none yet.
+    pub(super) fn new(bootstrap: &Bootstrap) -> Self {
         Self {
-            shared: Arc::new(Shared {
-                store: LoadStore::new(),
-                servers: Lock::default(),
-            }),
+            stores: LoadStores::new(bootstrap.all_servers().cloned()),
+            servers: Lock::default(),
         }
     }
 
-    /// Returns where the channel's policies count.
-    pub(super) fn store(&self) -> &LoadStore {
-        &self.shared.store
+    /// Returns where the policies of the client's channels count.
+    pub(super) fn stores(&self) -> &LoadStores {
+        &self.stores
     }
 
-    /// Reports the calls of a cluster to the server that asked for it, from now on. The first time, this
-    /// starts the reports to the server.
+    /// Reports to a server while the hold is kept. The first one starts the reports.
     pub(super) fn report(
         &self,
-        cluster: &Arc<str>,
         server: &Arc<ServerConfig>,
         node: impl FnOnce() -> Node,
         options: &LinkOptions,
-    ) {
-        let mut servers = self.shared.servers.lock();
-        for (_, loads) in servers.iter().filter(|(other, _)| other != server) {
-            loads.remove(cluster);
-        }
+    ) -> ReportHold {
+        let mut servers = self.servers.lock();
         if let Some((_, loads)) = servers.iter().find(|(other, _)| other == server) {
-            loads.add(cluster, options.runtime.now());
-            return;
+            return ReportHold::new(loads);
         }
-        let loads = Arc::new(ServerLoads::new(self.shared.store.clone()));
-        loads.add(cluster, options.runtime.now());
+        let store = self.stores.of(server).cloned().unwrap_or_default();
+        let loads = Arc::new(ServerLoads::new(store));
+        let hold = ReportHold::new(&loads);
         LoadTask::spawn(server, node(), Arc::clone(&loads), options);
         servers.push((Arc::clone(server), loads));
-    }
-
-    /// Reports to these servers, and to no other.
-    pub(super) fn keep(&self, wanted: &[Arc<ServerConfig>]) {
-        for (server, loads) in self.shared.servers.lock().iter() {
-            loads.set_wanted(wanted.contains(server));
-        }
+        hold
     }
 }
 
-impl Drop for Shared {
+impl Drop for Loads {
     fn drop(&mut self) {
         for (_, loads) in self.servers.lock().iter() {
             loads.stop();
@@ -85,7 +68,7 @@ impl Drop for Shared {
 
 impl fmt::Debug for Loads {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let servers = self.shared.servers.lock().len();
+        let servers = self.servers.lock().len();
         f.debug_struct("Loads")
             .field("servers", &servers)
             .finish_non_exhaustive()

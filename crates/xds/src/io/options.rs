@@ -15,7 +15,7 @@ use super::pool::XdsPool;
 use crate::core::{Bootstrap, BootstrapError, Decoder, ResourceName};
 #[cfg(feature = "tls")]
 use crate::policies::CdsFactory;
-use crate::policies::{LoadStore, registry};
+use crate::policies::registry;
 
 /// The longest message of a server that is accepted by default, in bytes: 64 MiB. The control plane of
 /// a large mesh sends all clusters in one message.
@@ -201,8 +201,7 @@ impl Xds {
     ) -> Arc<Client> {
         let decoder = || {
             let providers = bootstrap.certificate_providers.clone();
-            let decoder = Decoder::new(self.all_policies(&LoadStore::new()))
-                .with_certificate_providers(providers);
+            let decoder = Decoder::new(self.all_policies()).with_certificate_providers(providers);
             Arc::new(decoder) as _
         };
         let links = LinkOptions {
@@ -216,10 +215,10 @@ impl Xds {
             .client(target.as_str(), bootstrap, &links, decoder)
     }
 
-    /// Returns the policies of a channel that counts in `loads`, with those that only xDS needs.
-    pub(super) fn all_policies(&self, loads: &LoadStore) -> PolicyRegistry {
+    /// Returns the policies of a channel, with those that only xDS needs.
+    pub(super) fn all_policies(&self) -> PolicyRegistry {
         let mut policies = self.policies.clone();
-        policies.merge(registry(self.pool.counters(), loads));
+        policies.merge(registry(self.pool.counters()));
         #[cfg(feature = "tls")]
         if self.has_credentials {
             let cds = CdsFactory::new().with_cluster_security(true);

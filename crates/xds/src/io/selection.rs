@@ -12,6 +12,7 @@ use trunkline_status::Status;
 
 use crate::core::dependencies::RoutingFailure;
 use crate::core::{XdsConfig, XdsConfigKey};
+use crate::policies::{LoadStores, LoadStoresKey};
 
 /// Where the service config of a resolution comes from, for people.
 const PLACE: &str = "the resources of the control plane";
@@ -50,14 +51,19 @@ pub(super) fn failed(failure: &RoutingFailure) -> Resolution {
     with_config(&service_config(&BTreeSet::new())).with_config_selector(Arc::new(selector))
 }
 
-/// Returns the resolution of a configuration. `service_config` is that of its clusters.
+/// Returns the resolution of a configuration. `service_config` is that of its clusters, and their calls are
+/// counted in `loads`.
 pub(super) fn routed(
     config: &Arc<XdsConfig>,
     selector: Arc<dyn ConfigSelector>,
     service_config: &Arc<str>,
+    loads: &LoadStores,
 ) -> Resolution {
+    let attributes = Attributes::new()
+        .with::<XdsConfigKey>(Arc::clone(config))
+        .with::<LoadStoresKey>(loads.clone());
     with_config(service_config)
-        .with_attributes(Attributes::new().with::<XdsConfigKey>(Arc::clone(config)))
+        .with_attributes(attributes)
         .with_config_selector(selector)
 }
 

@@ -78,9 +78,7 @@ pub(super) fn providers_of(bootstrap: &Bootstrap) -> Vec<(Arc<str>, CertificateP
     let mut providers: Vec<_> = of_backends
         .map(|(name, provider)| (Arc::clone(name), provider.clone()))
         .collect();
-    let of_authorities = bootstrap.authorities.values();
-    let of_authorities = of_authorities.flat_map(|authority| &authority.servers);
-    let servers = bootstrap.servers.iter().chain(of_authorities);
+    let servers = bootstrap.all_servers();
     let mut of_servers: Vec<_> = servers.filter_map(|server| files_of(server)).collect();
     of_servers.sort_by(|(one, _), (other, _)| one.cmp(other));
     of_servers.dedup();

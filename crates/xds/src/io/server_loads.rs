@@ -1,9 +1,7 @@
 //! What is reported to one server.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::task::Waker;
-use std::time::Instant;
 
 use trunkline_runtime::Lock;
 
@@ -11,27 +9,17 @@ use crate::core::ClusterTotals;
 use crate::policies::LoadStore;
 
 /// Whether a server is reported to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Demand {
-    /// A cluster of the configuration in force is reported to it.
-    #[default]
+    /// A cluster of a configuration in force is reported to it.
     Reports,
     /// No such cluster is there now.
     None,
-    /// The channel has ended.
+    /// The client has ended.
     Over,
 }
 
-/// What was counted for one report.
-pub(super) struct Collected {
-    /// The totals that clusters had when they were added since the last report, and when that was.
-    pub(super) added: Vec<(ClusterTotals, Instant)>,
-    /// The totals of this moment. Those of clusters that were removed since the last report are of that
-    /// time.
-    pub(super) totals: Vec<ClusterTotals>,
-}
-
-/// What a channel reports to one server. The channel and the task of the reports share it.
+/// What a client reports to one server. Its channels and the task of the reports share it.
 #[derive(Debug)]
 pub(super) struct ServerLoads {
     store: LoadStore,
@@ -40,19 +28,20 @@ pub(super) struct ServerLoads {
 
 #[derive(Debug, Default)]
 struct State {
-    /// The clusters whose calls are reported to this server.
-    clusters: BTreeSet<Arc<str>>,
-    /// The totals of clusters when they were added, which other servers know, and when.
-    added: Vec<(ClusterTotals, Instant)>,
-    /// The totals of clusters when they were removed, which are reported one more time.
-    removed: Vec<ClusterTotals>,
-    demand: Demand,
+    /// The number of channels with a cluster that is reported to this server.
+    holds: usize,
+    /// True once the client has ended.
+    is_over: bool,
     /// Wakes the task.
     task: Option<Waker>,
 }
 
+/// Keeps the reports to a server going until it is dropped.
+#[derive(Debug)]
+pub(super) struct ReportHold(Arc<ServerLoads>);
+
 impl ServerLoads {
-    /// Returns the loads in `store`, of no cluster yet.
+    /// Returns the reports of what is counted in `store`. Nothing holds them yet.
     pub(super) fn new(store: LoadStore) -> Self {
         Self {
             store,
@@ -60,62 +49,20 @@ impl ServerLoads {
         }
     }
 
-    /// Adds a cluster. What was counted of it by now is not for this server.
-    pub(super) fn add(&self, cluster: &Arc<str>, now: Instant) {
-        let mut state = self.state.lock();
-        if !state.clusters.insert(Arc::clone(cluster)) {
-            return;
-        }
-        // The server did not take what was left for it when the cluster was removed.
-        state.removed.retain(|totals| totals.cluster != *cluster);
-        state.added.retain(|(totals, _)| totals.cluster != *cluster);
-        let totals = self.totals_of(cluster);
-        state.added.extend(totals.map(|totals| (totals, now)));
-    }
-
-    /// Removes a cluster, which is reported to another server. What was counted of it by now is still
-    /// reported to this one.
-    pub(super) fn remove(&self, cluster: &Arc<str>) {
-        let mut state = self.state.lock();
-        if !state.clusters.remove(cluster) {
-            return;
-        }
-        state
-            .removed
-            .extend(self.totals_of(cluster).map(|totals| ClusterTotals {
-                // The other server decides when it is forgotten.
-                is_in_use: true,
-                ..totals
-            }));
-    }
-
-    fn totals_of(&self, cluster: &Arc<str>) -> impl Iterator<Item = ClusterTotals> {
-        let totals = self.store.totals().into_iter();
-        totals.filter(move |totals| totals.cluster == *cluster)
-    }
-
-    /// Sets whether there is a cluster to report. If not, the task sends a last report and ends its stream.
-    pub(super) fn set_wanted(&self, is_wanted: bool) {
-        let demand = if is_wanted {
-            Demand::Reports
-        } else {
-            Demand::None
-        };
-        self.set_demand(demand);
-    }
-
-    /// Handles the end of the channel: the task sends its last report, and ends.
+    /// Handles the end of the client: the task sends its last report, and ends.
     pub(super) fn stop(&self) {
-        self.set_demand(Demand::Over);
+        self.change(|state| state.is_over = true);
     }
 
-    fn set_demand(&self, demand: Demand) {
+    /// Changes the state, and wakes the task if that changes the demand.
+    fn change(&self, change: impl FnOnce(&mut State)) {
         let task = {
             let mut state = self.state.lock();
-            if state.demand == demand {
+            let before = state.demand();
+            change(&mut state);
+            if state.demand() == before {
                 return;
             }
-            state.demand = demand;
             state.task.take()
         };
         if let Some(task) = task {
@@ -127,24 +74,42 @@ impl ServerLoads {
     pub(super) fn demand(&self, waker: &Waker) -> Demand {
         let mut state = self.state.lock();
         state.task = Some(waker.clone());
-        state.demand
+        state.demand()
     }
 
-    /// Returns what was counted of the clusters.
-    pub(super) fn collect(&self) -> Collected {
-        // The store is read under the lock, so that no totals are older than those of an added cluster.
-        let mut state = self.state.lock();
-        let mut totals = self.store.totals();
-        totals.retain(|totals| state.clusters.contains(&totals.cluster));
-        totals.append(&mut state.removed);
-        Collected {
-            added: std::mem::take(&mut state.added),
-            totals,
-        }
+    /// Returns what was counted so far.
+    pub(super) fn totals(&self) -> Vec<ClusterTotals> {
+        self.store.totals()
     }
 
     /// Forgets the counts of a cluster, unless it is used again. Returns whether it did.
     pub(super) fn forget_unused(&self, reported: &ClusterTotals) -> bool {
         self.store.forget_unused(reported)
+    }
+}
+
+impl State {
+    fn demand(&self) -> Demand {
+        if self.is_over {
+            Demand::Over
+        } else if self.holds == 0 {
+            Demand::None
+        } else {
+            Demand::Reports
+        }
+    }
+}
+
+impl ReportHold {
+    /// Holds the reports.
+    pub(super) fn new(loads: &Arc<ServerLoads>) -> Self {
+        loads.change(|state| state.holds += 1);
+        Self(Arc::clone(loads))
+    }
+}
+
+impl Drop for ReportHold {
+    fn drop(&mut self) {
+        self.0.change(|state| state.holds -= 1);
     }
 }

@@ -15,12 +15,13 @@ use super::host_names::HostNames;
 use super::inbox::Inbox;
 use super::releases::Releases;
 use super::selection::{failed, routed, service_config};
+use super::server_loads::ReportHold;
 use crate::core::ads::{Delivery, DeliveryId, Update, WatchId};
 use crate::core::dependencies::{DependencyManager, DependencyOutput};
 use crate::core::resources::LoadReporting;
 use crate::core::{
     ClusterHold, ClusterReleased, ResolvedCluster, ResourceName, ResourceType, RouteSelector,
-    SelectorOptions, XdsConfig,
+    SelectorOptions, ServerConfig, XdsConfig,
 };
 use crate::policies::{FaultCount, cluster_needs_hash};
 
@@ -38,6 +39,10 @@ pub(super) struct Session {
     selector: Option<Selector>,
     /// The service config in force, and the clusters that it is for.
     service_config: Option<(BTreeSet<Arc<str>>, Arc<str>)>,
+    /// The servers that the calls of the channel are reported to.
+    reports: Vec<(Arc<ServerConfig>, ReportHold)>,
+    /// Those that the last configuration has.
+    reported_to: Vec<Arc<ServerConfig>>,
     /// The updates that were taken and whose effects are not published yet.
     unsettled: Vec<DeliveryId>,
 }
@@ -69,6 +74,8 @@ impl Session {
                 .with_active_faults(Arc::new(FaultCount::of_process())),
             selector: None,
             service_config: None,
+            reports: Vec::new(),
+            reported_to: Vec::new(),
             unsettled: Vec::new(),
             host_names: HostNames::new(parts.xds.resolvers(), options),
             parts,
@@ -109,7 +116,11 @@ impl Session {
         !self.dependencies.awaited().is_empty()
     }
 
+    /// Handles that all that followed from the last resolution is published.
     fn settle(&mut self) {
+        // Until then calls were counted for the servers of the configuration before.
+        let wanted = &self.reported_to;
+        self.reports.retain(|(server, _)| wanted.contains(server));
         if !self.unsettled.is_empty() {
             self.client.settle(self.unsettled.drain(..));
         }
@@ -171,7 +182,7 @@ impl Session {
                 DependencyOutput::Publish(config) => resolution = Some(self.publish(&config)),
                 DependencyOutput::Fail(failure) => {
                     self.selector = None;
-                    self.parts.loads.keep(&[]);
+                    self.reported_to.clear();
                     resolution = Some(failed(&failure));
                 }
             }
@@ -197,26 +208,28 @@ impl Session {
             _ => service_config(&clusters),
         };
         self.service_config = Some((clusters, Arc::clone(&service_config)));
-        routed(config, selector, &service_config)
+        let loads = self.client.load_stores();
+        routed(config, selector, &service_config, loads)
     }
 
     /// Reports the calls of the clusters whose server asked for it.
-    fn report_loads(&self, config: &XdsConfig) {
-        let shared = self.client.shared();
-        let mut servers = Vec::new();
-        for (name, entry) in &config.clusters {
+    fn report_loads(&mut self, config: &XdsConfig) {
+        self.reported_to.clear();
+        for entry in config.clusters.values() {
             if let Ok(resolved) = entry
                 && let ResolvedCluster::Leaf { cluster, .. } = &**resolved
                 && let Some(LoadReporting { server, .. }) = &cluster.load_reporting
+                && !self.reported_to.contains(server)
             {
-                let node = || shared.bootstrap.node.to_proto();
-                self.parts.loads.report(name, server, node, &shared.links);
-                if !servers.contains(server) {
-                    servers.push(Arc::clone(server));
-                }
+                self.reported_to.push(Arc::clone(server));
             }
         }
-        self.parts.loads.keep(&servers);
+        for server in &self.reported_to {
+            if !self.reports.iter().any(|(other, _)| other == server) {
+                let hold = self.client.report_loads(server);
+                self.reports.push((Arc::clone(server), hold));
+            }
+        }
     }
 
     /// Returns the selector of a configuration: the one in force if nothing of it changes.

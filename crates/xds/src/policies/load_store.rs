@@ -6,6 +6,7 @@ mod metrics;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 pub(super) use self::cluster::{ClusterLoad, DropCount};
 pub(super) use self::locality::LocalityLoad;
@@ -19,7 +20,7 @@ use crate::core::ClusterTotals;
 /// memory.
 const MOST_UNUSED: usize = 1000;
 
-/// The calls of the clusters of one client, counted for load reports. Clones share the counts.
+/// The calls of the clusters that are reported to one server, counted. Clones share the counts.
 ///
 /// `xds_cluster_impl_experimental` counts, if the cluster asks for reports. Whatever sends the reports
 /// reads [`totals`](Self::totals).
@@ -41,10 +42,8 @@ impl LoadStore {
     pub fn totals(&self) -> Vec<ClusterTotals> {
         let clusters = self.lock();
         let totals = clusters.iter().map(|(key, load)| ClusterTotals {
-            cluster: Arc::clone(&key.cluster),
-            service_name: Arc::clone(&key.service_name),
             is_in_use: is_used(load),
-            ..load.totals()
+            ..load.totals(&key.cluster, &key.service_name)
         });
         totals.collect()
     }
@@ -63,8 +62,8 @@ impl LoadStore {
         is_unused
     }
 
-    /// Returns where the calls of a cluster are counted.
-    pub(super) fn cluster(&self, key: &ClusterKey) -> Arc<ClusterLoad> {
+    /// Returns where the calls of a cluster are counted, from `now` on if there are no counts yet.
+    pub(super) fn cluster(&self, key: &ClusterKey, now: Instant) -> Arc<ClusterLoad> {
         let mut clusters = self.lock();
         if let Some(load) = clusters.get(key) {
             return Arc::clone(load);
@@ -75,7 +74,7 @@ impl LoadStore {
         for key in unused.iter().take(excess) {
             clusters.remove(key);
         }
-        let load = Arc::default();
+        let load = Arc::new(ClusterLoad::new(now));
         clusters.insert(key.clone(), Arc::clone(&load));
         load
     }
@@ -89,4 +88,61 @@ impl LoadStore {
 /// Returns whether a channel or a call counts in `load`.
 fn is_used(load: &Arc<ClusterLoad>) -> bool {
     Arc::strong_count(load) > 1
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use trunkline_sim::Sim;
+    use trunkline_xds_proto::envoy::config::core::v3::Node;
+    use trunkline_xds_proto::envoy::service::load_stats::v3::LoadStatsResponse;
+
+    use super::*;
+    use crate::core::load_reports::{LoadOutput, LoadReporter};
+
+    /// A control plane that changes the names of its clusters all the time fills no memory: each name is
+    /// forgotten once its last calls are reported.
+    #[test]
+    fn xds_5_3_names_without_end() {
+        const NAMES: usize = 10_000;
+        let store = LoadStore::new();
+        let mut now = Sim::new(1).runtime().now();
+        let mut reporter = LoadReporter::new(Node::default(), 1, now);
+        reporter.handle_timeout(now);
+        let response = LoadStatsResponse {
+            send_all_clusters: true,
+            ..LoadStatsResponse::default()
+        };
+        reporter.handle_message(response, now);
+        let empty = format!("{reporter:?}").len();
+        let mut reported = 0;
+        for at in 0..NAMES {
+            let key = ClusterKey {
+                cluster: format!("cluster-{at}").into(),
+                service_name: Arc::from(""),
+            };
+            store.cluster(&key, now).add_dropped_by_limit();
+            now += Duration::from_secs(1);
+            reporter.handle_timeout(now);
+            while let Some(output) = reporter.poll_output() {
+                match output {
+                    LoadOutput::Collect => reporter.handle_totals(store.totals(), now),
+                    LoadOutput::Send(report) => {
+                        reported += report.cluster_stats.len();
+                        reporter.handle_written();
+                    }
+                    _ => {}
+                }
+            }
+            for finished in reporter.take_finished() {
+                assert!(store.forget_unused(&finished));
+                reporter.handle_forgotten(&finished);
+            }
+        }
+        assert_eq!(reported, NAMES);
+        assert_eq!(store.totals(), []);
+        let kept = format!("{reporter:?}").len();
+        assert!(kept < 2 * empty, "{kept} bytes, {empty} at the start");
+    }
 }

@@ -6,26 +6,25 @@ use super::cds::CdsFactory;
 use super::cluster_impl::ClusterImplFactory;
 use super::cluster_manager::ClusterManagerFactory;
 use super::counters::ClusterCounters;
-use super::load_store::LoadStore;
 use super::wrr_locality::WrrLocalityFactory;
 
 /// Returns the policies of this module, without those of other crates that they need below them.
 ///
-/// `counters` are shared by all channels of a pool, `loads` by those of one client of a control plane.
+/// `counters` are shared by all channels of a pool.
 ///
 /// ```
 /// use trunkline_lb::PolicyRegistry;
-/// use trunkline_xds::policies::{ClusterCounters, LoadStore, registry};
+/// use trunkline_xds::policies::{ClusterCounters, registry};
 ///
 /// let mut policies = PolicyRegistry::standard();
-/// policies.merge(registry(&ClusterCounters::new(), &LoadStore::new()));
+/// policies.merge(registry(&ClusterCounters::new()));
 /// assert!(policies.get("xds_cluster_manager_experimental").is_some());
 /// ```
 #[must_use]
-pub fn registry(counters: &ClusterCounters, loads: &LoadStore) -> PolicyRegistry {
+pub fn registry(counters: &ClusterCounters) -> PolicyRegistry {
     PolicyRegistry::empty()
         .with(ClusterManagerFactory)
         .with(CdsFactory::new())
-        .with(ClusterImplFactory::new(counters.clone(), loads.clone()))
+        .with(ClusterImplFactory::new(counters.clone()))
         .with(WrrLocalityFactory)
 }

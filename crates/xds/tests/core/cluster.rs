@@ -29,7 +29,7 @@ use trunkline_sim::control_plane::proto::envoy::extensions::clusters::aggregate:
 use trunkline_sim::control_plane::resources;
 use trunkline_xds::core::CertificateProvider;
 use trunkline_xds::core::resources::{Cluster, ClusterKind, LoadReporting};
-use trunkline_xds::policies::{ClusterCounters, LoadStore, registry};
+use trunkline_xds::policies::{ClusterCounters, registry};
 
 use crate::decoding::server;
 use crate::values;
@@ -37,7 +37,7 @@ use crate::values;
 /// Returns all policies that a client has.
 pub(crate) fn policies() -> PolicyRegistry {
     let mut policies = PolicyRegistry::standard();
-    policies.merge(registry(&ClusterCounters::new(), &LoadStore::new()));
+    policies.merge(registry(&ClusterCounters::new()));
     policies
 }
 

@@ -18,6 +18,8 @@ use trunkline_xds_proto::envoy::service::load_stats::v3::{LoadStatsRequest, Load
 /// A reporter, and the time.
 struct Harness {
     reporter: LoadReporter,
+    /// When the reporter was created.
+    began: Instant,
     now: Instant,
 }
 
@@ -31,6 +33,7 @@ impl Harness {
         };
         let mut harness = Self {
             reporter: LoadReporter::new(node, 1, now),
+            began: now,
             now,
         };
         assert!(matches!(
@@ -79,6 +82,11 @@ impl Harness {
         std::iter::from_fn(|| self.reporter.poll_output()).collect()
     }
 
+    /// Returns the totals of the cluster `a`, which is counted from the start.
+    fn totals(&self, issued: u64, succeeded: u64, failed: u64) -> ClusterTotals {
+        totals_since(self.began, [issued, succeeded, failed])
+    }
+
     /// Waits until a report is due, and returns it.
     fn report(&mut self, totals: ClusterTotals) -> Vec<ClusterStats> {
         assert_eq!(self.pass(Duration::from_secs(3600)), [LoadOutput::Collect]);
@@ -108,8 +116,8 @@ fn all() -> LoadStatsResponse {
     }
 }
 
-/// Returns the totals of the cluster `a` with one locality.
-fn totals(issued: u64, succeeded: u64, failed: u64) -> ClusterTotals {
+/// Returns the totals of the cluster `a` with one locality: issued, successful and failed calls.
+fn totals_since(since: Instant, [issued, succeeded, failed]: [u64; 3]) -> ClusterTotals {
     let mut of_locality = LocalityTotals::default();
     of_locality.issued = issued;
     of_locality.succeeded = succeeded;
@@ -118,9 +126,7 @@ fn totals(issued: u64, succeeded: u64, failed: u64) -> ClusterTotals {
         zone: "z".into(),
         ..LocalityName::default()
     };
-    let mut totals = ClusterTotals::default();
-    totals.cluster = "a".into();
-    totals.service_name = "a-endpoints".into();
+    let mut totals = ClusterTotals::new("a".into(), "a-endpoints".into(), since);
     totals.localities = BTreeMap::from([(Arc::new(zone), of_locality)]);
     totals.is_in_use = true;
     totals
@@ -173,14 +179,23 @@ fn xds_5_2_the_first_message_has_the_node() {
 #[test]
 fn xds_5_3_a_report_has_what_happened_since_the_last_one() {
     let mut harness = Harness::reporting();
-    assert_eq!(harness.report(totals(5, 3, 1)), [stats([5, 3, 1, 1], 10)]);
+    assert_eq!(
+        harness.report(harness.totals(5, 3, 1)),
+        [stats([5, 3, 1, 1], 10)]
+    );
     harness.reporter.handle_written();
-    assert_eq!(harness.report(totals(9, 7, 2)), [stats([4, 4, 1, 0], 10)]);
+    assert_eq!(
+        harness.report(harness.totals(9, 7, 2)),
+        [stats([4, 4, 1, 0], 10)]
+    );
     harness.reporter.handle_written();
-    assert!(harness.report(totals(9, 7, 2)).is_empty());
+    assert!(harness.report(harness.totals(9, 7, 2)).is_empty());
     harness.reporter.handle_written();
     // Nothing was reported 10 s ago, and yet that report counts.
-    assert_eq!(harness.report(totals(10, 7, 2)), [stats([1, 0, 0, 1], 10)]);
+    assert_eq!(
+        harness.report(harness.totals(10, 7, 2)),
+        [stats([1, 0, 0, 1], 10)]
+    );
 }
 
 /// "`total_requests_in_progress` (not reset)": a call that goes on is in each report.
@@ -188,7 +203,7 @@ fn xds_5_3_a_report_has_what_happened_since_the_last_one() {
 fn xds_5_3_calls_in_progress_are_in_each_report() {
     let mut harness = Harness::reporting();
     for issued in [1, 0] {
-        let report = harness.report(totals(1, 0, 0));
+        let report = harness.report(harness.totals(1, 0, 0));
         assert_eq!(report, [stats([issued, 0, 0, 1], 10)]);
         harness.reporter.handle_written();
     }
@@ -198,7 +213,7 @@ fn xds_5_3_calls_in_progress_are_in_each_report() {
 #[test]
 fn xds_5_3_drops() {
     let mut harness = Harness::reporting();
-    let mut totals = totals(0, 0, 0);
+    let mut totals = harness.totals(0, 0, 0);
     totals.dropped_by_limit = 2;
     totals.dropped = BTreeMap::from([("overload".into(), 3), ("quiet".into(), 0)]);
     let expected = ClusterStats {
@@ -223,8 +238,9 @@ fn xds_5_5_metrics_of_backends() {
         total
     };
     let mut harness = Harness::reporting();
+    let began = harness.began;
     let with = |cpu, queue| {
-        let mut totals = totals(4, 4, 0);
+        let mut totals = totals_since(began, [4, 4, 0]);
         for locality in totals.localities.values_mut() {
             locality.cpu_utilization = cpu;
             locality.metrics = BTreeMap::from([("named_metrics.queue".into(), queue)]);
@@ -280,18 +296,21 @@ fn xds_5_2_only_the_clusters_that_the_server_wants() {
         ..LoadStatsResponse::default()
     };
     harness.answer(others, Some(10));
-    assert!(harness.report(totals(1, 1, 0)).is_empty());
+    assert!(harness.report(harness.totals(1, 1, 0)).is_empty());
     harness.reporter.handle_written();
     harness.answer(all(), Some(10));
     // Its calls of before were never reported.
-    assert_eq!(harness.report(totals(1, 1, 0)), [stats([1, 1, 0, 0], 20)]);
+    assert_eq!(
+        harness.report(harness.totals(1, 1, 0)),
+        [stats([1, 1, 0, 0], 20)]
+    );
 }
 
 /// "Counts of a failed send are kept, not lost."
 #[test]
 fn xds_5_3_a_report_that_is_lost_loses_no_call() {
     let mut harness = Harness::reporting();
-    harness.report(totals(5, 5, 0));
+    harness.report(harness.totals(5, 5, 0));
     harness.reporter.handle_stream_ended(harness.now);
     assert!(matches!(
         harness.pass(Duration::from_secs(1))[..],
@@ -299,14 +318,17 @@ fn xds_5_3_a_report_that_is_lost_loses_no_call() {
     ));
     harness.reporter.handle_written();
     harness.answer(all(), Some(10));
-    assert_eq!(harness.report(totals(6, 6, 0)), [stats([6, 6, 0, 0], 20)]);
+    assert_eq!(
+        harness.report(harness.totals(6, 6, 0)),
+        [stats([6, 6, 0, 0], 20)]
+    );
 }
 
 /// A connection that takes nothing is not given more and more reports.
 #[test]
 fn xds_5_3_one_report_at_a_time() {
     let mut harness = Harness::reporting();
-    harness.report(totals(5, 5, 0));
+    harness.report(harness.totals(5, 5, 0));
     assert!(harness.pass(Duration::from_secs(60)).is_empty());
     harness.reporter.handle_written();
     assert_eq!(harness.pass(Duration::from_secs(10)), [LoadOutput::Collect]);
@@ -341,7 +363,10 @@ fn xds_5_6_a_final_report() {
     harness.pass(Duration::from_secs(3));
     harness.reporter.handle_stop(harness.now);
     assert_eq!(harness.outputs(), [LoadOutput::Collect]);
-    assert_eq!(harness.hand_in(totals(2, 2, 0)), [stats([2, 2, 0, 0], 3)]);
+    assert_eq!(
+        harness.hand_in(harness.totals(2, 2, 0)),
+        [stats([2, 2, 0, 0], 3)]
+    );
     harness.reporter.handle_written();
     assert_eq!(harness.outputs(), [LoadOutput::End, LoadOutput::Finished]);
     assert_eq!(harness.reporter.poll_timeout(), None);
@@ -349,7 +374,7 @@ fn xds_5_6_a_final_report() {
     let mut slow = Harness::reporting();
     slow.reporter.handle_stop(slow.now);
     assert_eq!(slow.outputs(), [LoadOutput::Collect]);
-    slow.hand_in(totals(2, 2, 0));
+    slow.hand_in(slow.totals(2, 2, 0));
     let before = slow.now;
     assert_eq!(
         slow.pass(Duration::from_secs(60)),
@@ -365,7 +390,7 @@ fn xds_5_1_reports_that_begin_again() {
     let mut harness = Harness::reporting();
     harness.reporter.handle_stop(harness.now);
     assert_eq!(harness.outputs(), [LoadOutput::Collect]);
-    harness.hand_in(totals(2, 2, 0));
+    harness.hand_in(harness.totals(2, 2, 0));
     harness.reporter.handle_written();
     assert_eq!(harness.outputs(), [LoadOutput::End, LoadOutput::Finished]);
     assert_eq!(harness.pass(Duration::from_secs(60)), []);
@@ -377,7 +402,7 @@ fn xds_5_1_reports_that_begin_again() {
         "{outputs:?}"
     );
     harness.answer(all(), Some(30));
-    let stats = harness.report(totals(5, 5, 0));
+    let stats = harness.report(harness.totals(5, 5, 0));
     let locality = &stats[0].upstream_locality_stats[0];
     assert_eq!(locality.total_successful_requests, 3);
 }
@@ -386,8 +411,9 @@ fn xds_5_1_reports_that_begin_again() {
 #[test]
 fn xds_5_3_unused_clusters_are_forgotten() {
     let mut harness = Harness::reporting();
+    let began = harness.began;
     let unused = |issued, succeeded| {
-        let mut totals = totals(issued, succeeded, 0);
+        let mut totals = totals_since(began, [issued, succeeded, 0]);
         totals.is_in_use = false;
         totals
     };
@@ -399,7 +425,9 @@ fn xds_5_3_unused_clusters_are_forgotten() {
     assert_eq!(harness.reporter.take_finished(), [unused(2, 2)]);
     harness.reporter.handle_forgotten(&unused(2, 2));
     // Used again, its counts begin at 0.
-    assert_eq!(harness.report(totals(2, 2, 0)), [stats([2, 2, 0, 0], 30)]);
+    let again = harness.now + Duration::from_secs(4);
+    let again = totals_since(again, [2, 2, 0]);
+    assert_eq!(harness.report(again), [stats([2, 2, 0, 0], 6)]);
 }
 
 /// 5.1: "never two starts within 1 s", and the back-off, count where reports end and begin again in between, as
@@ -434,7 +462,7 @@ fn xds_5_1_the_back_off_outlasts_the_end_of_reports() {
     harness.answer(all(), Some(10));
     harness.reporter.handle_stop(harness.now);
     assert_eq!(harness.outputs(), [LoadOutput::Collect]);
-    harness.hand_in(totals(2, 2, 0));
+    harness.hand_in(harness.totals(2, 2, 0));
     harness.reporter.handle_written();
     assert_eq!(restart(&mut harness), second);
 }
@@ -448,11 +476,26 @@ fn restart(harness: &mut Harness) -> Duration {
     due - harness.now
 }
 
-/// A cluster that was reported to another server before: its calls of that time are not reported here.
+/// `load_report_interval` is the "real time since its last report", and without one since the cluster is counted:
+/// for each cluster its own.
 #[test]
-fn xds_5_3_a_cluster_of_another_server() {
+fn xds_5_3_the_interval_of_a_cluster_that_appears_later() {
     let mut harness = Harness::reporting();
-    let added = harness.now + Duration::from_secs(4);
-    harness.reporter.handle_added(totals(5, 4, 0), added);
-    assert_eq!(harness.report(totals(7, 7, 0)), [stats([2, 3, 0, 0], 6)]);
+    assert_eq!(harness.pass(Duration::from_secs(10)), [LoadOutput::Collect]);
+    harness.hand_in(harness.totals(0, 0, 0));
+    harness.reporter.handle_written();
+    let later = harness.now + Duration::from_secs(4);
+    let later = totals_since(later, [3, 3, 0]);
+    assert_eq!(harness.report(later), [stats([3, 3, 0, 0], 6)]);
+}
+
+/// Counts that are gone without notice, and begin again, are reported whole.
+#[test]
+fn xds_5_3_counts_that_begin_again() {
+    let mut harness = Harness::reporting();
+    harness.report(harness.totals(2, 2, 0));
+    harness.reporter.handle_written();
+    let again = harness.now + Duration::from_secs(1);
+    let again = totals_since(again, [5, 5, 0]);
+    assert_eq!(harness.report(again), [stats([5, 5, 0, 0], 9)]);
 }

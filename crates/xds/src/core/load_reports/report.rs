@@ -20,20 +20,19 @@ pub(super) struct Reported {
     pub(super) at: Instant,
 }
 
-/// Returns the calls of a cluster since a report, or since `began` without one. `None` if there is
+/// Returns the calls of a cluster since a report, or without one since counting began. `None` if there is
 /// nothing to report.
 pub(super) fn since(
     totals: &ClusterTotals,
     reported: Option<&Reported>,
-    began: Instant,
     now: Instant,
 ) -> Option<ClusterStats> {
-    let nothing = ClusterTotals::default();
-    let (old, at) = reported.map_or((&nothing, began), |reported| {
-        (&reported.totals, reported.at)
-    });
-    let dropped_by_limit = grown(totals.dropped_by_limit, old.dropped_by_limit);
-    let dropped_requests = dropped(&totals.dropped, &old.dropped);
+    let reported = reported.filter(|reported| reported.totals.since == totals.since);
+    let at = reported.map_or(totals.since, |reported| reported.at);
+    let old = reported.map(|reported| &reported.totals);
+    let old_dropped_by_limit = old.map_or(0, |old| old.dropped_by_limit);
+    let dropped_by_limit = grown(totals.dropped_by_limit, old_dropped_by_limit);
+    let dropped_requests = dropped(&totals.dropped, old.map(|old| &old.dropped));
     let of_categories = dropped_requests
         .iter()
         .map(|category| category.dropped_count);
@@ -41,7 +40,9 @@ pub(super) fn since(
     let upstream_locality_stats: Vec<_> = totals
         .localities
         .iter()
-        .filter_map(|(name, totals)| locality(name, totals, old.localities.get(name)))
+        .filter_map(|(name, totals)| {
+            locality(name, totals, old.and_then(|old| old.localities.get(name)))
+        })
         .collect();
     if total_dropped_requests == 0 && upstream_locality_stats.is_empty() {
         return None;
@@ -57,10 +58,16 @@ pub(super) fn since(
 }
 
 /// Returns the drops of each category that has new ones.
-fn dropped(new: &BTreeMap<Arc<str>, u64>, old: &BTreeMap<Arc<str>, u64>) -> Vec<DroppedRequests> {
-    let grown = new.iter().map(|(category, &count)| DroppedRequests {
-        category: category.as_ref().to_owned(),
-        dropped_count: grown(count, old.get(category).copied().unwrap_or_default()),
+fn dropped(
+    new: &BTreeMap<Arc<str>, u64>,
+    old: Option<&BTreeMap<Arc<str>, u64>>,
+) -> Vec<DroppedRequests> {
+    let grown = new.iter().map(|(category, &count)| {
+        let old = old.and_then(|old| old.get(category));
+        DroppedRequests {
+            category: category.as_ref().to_owned(),
+            dropped_count: grown(count, old.copied().unwrap_or_default()),
+        }
     });
     grown
         .filter(|category| category.dropped_count > 0)

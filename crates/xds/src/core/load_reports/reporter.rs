@@ -36,8 +36,6 @@ const SEND_ALL_CLUSTERS: &str = "envoy.lrs.supports_send_all_clusters";
 pub struct LoadReporter {
     node: Node,
     restarts: Restarts,
-    /// When counting began.
-    began: Instant,
     stage: Stage,
     /// What the server knows, by cluster and name of its endpoints.
     reported: BTreeMap<Key, Reported>,
@@ -101,7 +99,6 @@ impl LoadReporter {
         Self {
             node,
             restarts: Restarts::new(seed),
-            began: now,
             stage: Stage::Waiting(now),
             reported: BTreeMap::new(),
             in_flight: None,
@@ -166,12 +163,6 @@ impl LoadReporter {
         self.stage = Stage::Waiting(again);
     }
 
-    /// Handles a cluster that is reported to this server from `at` on, and had these totals then. They are
-    /// not reported here: its calls before that are for another server.
-    pub fn handle_added(&mut self, totals: ClusterTotals, at: Instant) {
-        self.reported.insert(key(&totals), Reported { totals, at });
-    }
-
     /// Handles the totals of all clusters, which [`LoadOutput::Collect`] asked for.
     pub fn handle_totals(&mut self, totals: Vec<ClusterTotals>, now: Instant) {
         let Stage::Reporting { selection, .. } = &self.stage else {
@@ -187,7 +178,7 @@ impl LoadReporter {
                 continue;
             }
             let key = key(&totals);
-            cluster_stats.extend(since(&totals, self.reported.get(&key), self.began, now));
+            cluster_stats.extend(since(&totals, self.reported.get(&key), now));
             sent.push((key, Reported { totals, at: now }));
         }
         self.in_flight = Some(sent);

@@ -17,7 +17,7 @@ use crate::core::{
     CertificateProvider, Decoder, ResourceType, ServerConfig, TlsFiles, WatchedFiles,
 };
 use crate::io::certificates::ProviderPool;
-use crate::policies::{ClusterCounters, LoadStore, registry};
+use crate::policies::{ClusterCounters, registry};
 
 const INTERVAL: Duration = Duration::from_secs(60);
 
@@ -112,7 +112,7 @@ impl Drop for World {
 fn cluster() -> Arc<Cluster> {
     let bytes = resources::cluster("orders").encode_to_vec();
     let mut policies = PolicyRegistry::standard();
-    policies.merge(registry(&ClusterCounters::new(), &LoadStore::new()));
+    policies.merge(registry(&ClusterCounters::new()));
     let decoder = Decoder::new(policies);
     let server = Arc::new(ServerConfig::insecure("ipv4:192.0.2.1:1"));
     let decoded = decoder.decode(ResourceType::Cluster, &bytes, &server, None);

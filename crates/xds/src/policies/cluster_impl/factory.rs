@@ -9,22 +9,19 @@ use trunkline_service_config::{ConfigError, PolicyConfig, PolicyParsers};
 use super::config::ClusterImplConfig;
 use super::policy::ClusterImpl;
 use crate::policies::counters::ClusterCounters;
-use crate::policies::load_store::LoadStore;
 use crate::policies::names::CLUSTER_IMPL;
 
 /// Creates [`ClusterImpl`] policies, which share their counts.
 #[derive(Clone, Debug, Default)]
 pub struct ClusterImplFactory {
     counters: ClusterCounters,
-    loads: LoadStore,
 }
 
 impl ClusterImplFactory {
-    /// Creates a factory of policies that count the calls in flight in `counters`, and the calls for load
-    /// reports in `loads`.
+    /// Creates a factory of policies that count the calls in flight in `counters`.
     #[must_use]
-    pub fn new(counters: ClusterCounters, loads: LoadStore) -> Self {
-        Self { counters, loads }
+    pub fn new(counters: ClusterCounters) -> Self {
+        Self { counters }
     }
 }
 
@@ -42,7 +39,6 @@ impl PolicyFactory for ClusterImplFactory {
     }
 
     fn build(&self, options: &PolicyOptions) -> Box<dyn Policy> {
-        let (counters, loads) = (self.counters.clone(), self.loads.clone());
-        Box::new(ClusterImpl::new(options, counters, loads))
+        Box::new(ClusterImpl::new(options, self.counters.clone()))
     }
 }

@@ -18,8 +18,10 @@ use super::backends::{BackendTable, Backends};
 use super::config::ClusterImplConfig;
 use super::drops::Drops;
 use super::picker::{CallRules, LimitedPicker};
+use crate::core::ServerConfig;
 use crate::policies::counters::{ClusterCounters, ClusterKey};
-use crate::policies::load_store::{ClusterLoad, LoadStore, ReportedMetrics};
+use crate::policies::load_store::{ClusterLoad, ReportedMetrics};
+use crate::policies::load_stores::{LoadStores, LoadStoresKey};
 use crate::policies::names::CLUSTER_IMPL;
 
 /// Drops and limits the calls of one cluster, counts them for load reports, and leaves the choice to a
@@ -51,7 +53,8 @@ use crate::policies::names::CLUSTER_IMPL;
 pub struct ClusterImpl {
     child: Child<GracefulSwitch>,
     counters: ClusterCounters,
-    loads: LoadStore,
+    /// Where calls are counted for load reports; `None` if the resolver has no place for that.
+    loads: Option<LoadStores>,
     rng: Arc<PickRng>,
     /// The configuration in force, and what the pickers have of it; `None` before the first update.
     rules: Option<(ClusterImplConfig, Arc<CallRules>)>,
@@ -68,14 +71,14 @@ impl ClusterImpl {
     /// Creates a policy that waits for its first list. Its child is one of
     /// [`PolicyOptions::policies`].
     #[must_use]
-    pub fn new(options: &PolicyOptions, counters: ClusterCounters, loads: LoadStore) -> Self {
+    pub fn new(options: &PolicyOptions, counters: ClusterCounters) -> Self {
         let mut rng = Rng::from_seed(options.seed);
         let mut child_options = options.clone();
         child_options.seed = rng.next_seed();
         Self {
             child: Child::new(GracefulSwitch::new(&child_options)),
             counters,
-            loads,
+            loads: None,
             rng: Arc::new(PickRng::from_seed(rng.next_seed())),
             rules: None,
             backends: Backends::default(),
@@ -86,16 +89,17 @@ impl ClusterImpl {
     }
 
     /// Puts a configuration in force.
-    fn configure(&mut self, config: &ClusterImplConfig, note: &str) {
+    fn configure(&mut self, config: &ClusterImplConfig, update: &Update, now: Instant) {
         let key = ClusterKey {
             cluster: Arc::clone(&config.cluster),
             service_name: Arc::clone(&config.service_name),
         };
-        let note = match note {
+        let note = match &*update.resolution_note {
             "" => String::new(),
             note => format!("; {note}"),
         };
-        let load = self.load(config, &key);
+        let loads = update.attributes.get::<LoadStoresKey>();
+        let load = self.load(config, &key, loads, now);
         let (cluster, limit) = (&config.cluster, config.max_requests);
         let over_limit =
             format!("{limit} calls in flight to cluster {cluster:?}, the most allowed{note}");
@@ -116,21 +120,29 @@ impl ClusterImpl {
         self.is_stale = true;
     }
 
-    /// Returns where the calls of a cluster are counted: where they were before, if it is the same one.
-    fn load(&mut self, config: &ClusterImplConfig, key: &ClusterKey) -> Arc<ClusterLoad> {
-        let is_reported = config.load_reporting.is_some();
+    /// Returns where the calls of a cluster are counted: where they were before, if it is the same one,
+    /// reported to the same server.
+    fn load(
+        &mut self,
+        config: &ClusterImplConfig,
+        key: &ClusterKey,
+        loads: Option<&LoadStores>,
+        now: Instant,
+    ) -> Arc<ClusterLoad> {
         if let Some((before, rules)) = &self.rules
-            && before.load_reporting.is_some() == is_reported
+            && reported_to(before) == reported_to(config)
             && before.cluster == key.cluster
             && before.service_name == key.service_name
+            && self.loads.as_ref() == loads
         {
             return Arc::clone(&rules.load);
         }
         self.backends.forget_counts();
-        if is_reported {
-            self.loads.cluster(key)
-        } else {
-            Arc::default()
+        self.loads = loads.cloned();
+        let store = reported_to(config).and_then(|server| loads?.of(server));
+        match store {
+            Some(store) => store.cluster(key, now),
+            None => Arc::new(ClusterLoad::new(now)),
         }
     }
 
@@ -186,6 +198,12 @@ impl ClusterImpl {
     }
 }
 
+/// Returns the server that the calls of a cluster are reported to.
+fn reported_to(config: &ClusterImplConfig) -> Option<&Arc<ServerConfig>> {
+    let reporting = config.load_reporting.as_ref()?;
+    Some(&reporting.server)
+}
+
 /// Returns the subchannel that an action creates.
 fn created(action: &Action) -> Option<SubchannelId> {
     match action {
@@ -208,7 +226,7 @@ impl Policy for ClusterImpl {
             return Err(Status::internal(text));
         };
         let before = self.max_connections();
-        self.configure(config, &update.resolution_note);
+        self.configure(config, &update, control.now());
         let most = self.max_connections();
         if most != before {
             for id in self.backends.subchannels() {

@@ -3,14 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use super::locality::LocalityLoad;
 use crate::core::ClusterTotals;
 use crate::core::resources::LocalityName;
 
 /// Counts the calls of one cluster.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(in crate::policies) struct ClusterLoad {
+    /// When counting began.
+    since: Instant,
     dropped_by_limit: AtomicU64,
     parts: Mutex<Parts>,
 }
@@ -37,6 +40,15 @@ impl DropCount {
 }
 
 impl ClusterLoad {
+    /// Counts from `now` on.
+    pub(in crate::policies) fn new(now: Instant) -> Self {
+        Self {
+            since: now,
+            dropped_by_limit: AtomicU64::new(0),
+            parts: Mutex::default(),
+        }
+    }
+
     /// Counts a call that was dropped because of the limit of calls in flight.
     pub(in crate::policies) fn add_dropped_by_limit(&self) {
         self.dropped_by_limit.fetch_add(1, Ordering::Relaxed);
@@ -64,8 +76,8 @@ impl ClusterLoad {
         Arc::clone(load.or_default())
     }
 
-    /// Returns what was counted so far, without the names of the cluster.
-    pub(super) fn totals(&self) -> ClusterTotals {
+    /// Returns what was counted so far of the cluster with this name, and this name of its endpoints.
+    pub(super) fn totals(&self, cluster: &Arc<str>, service_name: &Arc<str>) -> ClusterTotals {
         let parts = self.lock();
         let dropped = parts.dropped.iter();
         let localities = parts.localities.iter();
@@ -77,7 +89,7 @@ impl ClusterLoad {
             localities: localities
                 .map(|(name, load)| (Arc::clone(name), load.totals()))
                 .collect(),
-            ..ClusterTotals::default()
+            ..ClusterTotals::new(Arc::clone(cluster), Arc::clone(service_name), self.since)
         }
     }
 

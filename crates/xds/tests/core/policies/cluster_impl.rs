@@ -45,7 +45,7 @@ fn end(channel: &FakeChannel<ClusterManager>, address: &str, code: Code) {
 }
 
 fn totals(tree: &Tree) -> ClusterTotals {
-    let totals = tree.loads.totals();
+    let totals = tree.load_store().totals();
     assert_eq!(totals.len(), 1);
     totals.into_iter().next().expect("one cluster")
 }

@@ -14,8 +14,7 @@ use trunkline_xds::core::resources::{
 use trunkline_xds::core::{LeafEndpoints, XdsConfigKey};
 use trunkline_xds::policies::{
     Cds, CdsConfig, ClusterCounters, ClusterImpl, ClusterImplConfig, ClusterManager,
-    ClusterManagerConfig, EndpointLocality, LoadStore, LocalityShare, WrrLocality,
-    WrrLocalityConfig,
+    ClusterManagerConfig, EndpointLocality, LocalityShare, WrrLocality, WrrLocalityConfig,
 };
 
 use super::adapted::Adapted;
@@ -129,7 +128,7 @@ fn wrr_locality() {
 #[test]
 fn cluster_impl() {
     let policy = |options: &PolicyOptions| {
-        let policy = ClusterImpl::new(options, ClusterCounters::new(), LoadStore::new());
+        let policy = ClusterImpl::new(options, ClusterCounters::new());
         Box::new(Adapted::new(policy, with_localities)) as Box<dyn Policy>
     };
     let unlimited = |child| ClusterImplConfig::new("c", child).with_service_name("e");

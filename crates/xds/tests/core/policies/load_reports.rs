@@ -5,7 +5,8 @@ use std::sync::Arc;
 use trunkline_lb::{AttemptOutcome, LoadReport, Pick};
 use trunkline_status::{Code, Status};
 use trunkline_xds::core::resources::{Cluster, LoadReporting};
-use trunkline_xds::core::{ClusterTotals, LocalityTotals, MetricTotal};
+use trunkline_xds::core::{ClusterTotals, LocalityTotals, MetricTotal, ServerConfig};
+use trunkline_xds::policies::LoadStores;
 
 use super::support::{Tree, cluster, leaf, zone};
 use crate::values::load_reporting;
@@ -30,7 +31,7 @@ fn call(tree: &Tree, code: Code) {
 }
 
 fn totals(tree: &Tree) -> ClusterTotals {
-    let totals = tree.loads.totals();
+    let totals = tree.load_store().totals();
     assert_eq!(totals.len(), 1, "{totals:?}");
     totals.into_iter().next().expect("one cluster")
 }
@@ -68,7 +69,7 @@ fn xds_3_3_7_no_reports() {
     tree.update([("c", leaf(cluster("c"), "a 10.0.0.1:443"))]);
     tree.connect_all();
     call(&tree, Code::Ok);
-    assert_eq!(tree.loads.totals(), []);
+    assert_eq!(tree.load_store().totals(), []);
 }
 
 /// An endpoint that changes its locality keeps its connection: new calls count in the new one, and a call
@@ -155,15 +156,48 @@ fn xds_5_3_a_cluster_that_is_gone() {
     tree.connect_all();
     call(&tree, Code::Ok);
     let last = totals(&tree);
-    tree.loads.forget_unused(&last);
-    assert_eq!(tree.loads.totals().len(), 1);
+    tree.load_store().forget_unused(&last);
+    assert_eq!(tree.load_store().totals().len(), 1);
     tree.update([]);
     tree.channel.published.clear();
     let last = totals(&tree);
     assert!(!last.is_in_use);
     assert_eq!(calls(&last.localities[&zone("a")]), [1, 1, 0, 0]);
-    tree.loads.forget_unused(&last);
-    assert_eq!(tree.loads.totals(), []);
+    tree.load_store().forget_unused(&last);
+    assert_eq!(tree.load_store().totals(), []);
+}
+
+/// 5.1: an equal cluster of another server is counted for that one: new calls there, and a call ends where it
+/// began.
+#[test]
+fn xds_5_1_a_cluster_of_another_server() {
+    let mut tree = Tree::new();
+    let plain = |server: &Arc<ServerConfig>| Cluster {
+        lb_policy: super::support::choice("round_robin", serde_json::json!({})),
+        load_reporting: Some(LoadReporting::new(Arc::clone(server))),
+        ..cluster("c")
+    };
+    let servers = ["a", "b"].map(|name| Arc::new(ServerConfig::insecure(name)));
+    tree.loads = LoadStores::new(servers.clone());
+    tree.update([("c", leaf(plain(&servers[0]), "a 10.0.0.1:443"))]);
+    tree.connect_all();
+    call(&tree, Code::Ok);
+    let before = tree.channel.picker();
+    tree.picked("c");
+    tree.update([("c", leaf(plain(&servers[1]), "a 10.0.0.1:443"))]);
+    assert_eq!(tree.channel.removed, []);
+    for _ in 0..2 {
+        call(&tree, Code::Ok);
+    }
+    let status = Status::new(Code::Ok, "");
+    let tracker = before.tracker().expect("calls are counted");
+    let id = tree.channel.id("10.0.0.1:443");
+    tracker.attempt_ended(id, &AttemptOutcome::new(&status).with_sent(true));
+    let counted = servers.map(|server| {
+        let totals = tree.loads.of(&server).expect("a known server").totals();
+        calls(&totals[0].localities[&zone("a")])
+    });
+    assert_eq!(counted, [[2, 2, 0, 0], [2, 2, 0, 0]]);
 }
 
 /// A control plane that changes its clusters all the time, and takes no reports, fills no memory.
@@ -179,5 +213,5 @@ fn xds_5_3_clusters_without_end() {
         tree.update([(&*name, leaf(cluster, "a 10.0.0.1:443"))]);
         tree.channel.published.clear();
     }
-    assert!(tree.loads.totals().len() <= 1002);
+    assert!(tree.load_store().totals().len() <= 1002);
 }

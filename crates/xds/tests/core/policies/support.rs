@@ -18,25 +18,23 @@ use trunkline_xds::core::{
     XdsConfig, XdsConfigKey,
 };
 use trunkline_xds::policies::{
-    ClusterCounters, ClusterManager, ClusterManagerConfig, LoadStore, registry,
+    ClusterCounters, ClusterManager, ClusterManagerConfig, LoadStore, LoadStores, LoadStoresKey,
+    registry,
 };
 
+use crate::decoding::server;
 use crate::values;
 
-/// Returns options with all policies, which count in `counters` and `loads`.
-pub(crate) fn options_with(
-    seed: u64,
-    counters: &ClusterCounters,
-    loads: &LoadStore,
-) -> PolicyOptions {
+/// Returns options with all policies, which count the calls in flight in `counters`.
+pub(crate) fn options_with(seed: u64, counters: &ClusterCounters) -> PolicyOptions {
     let mut policies = PolicyRegistry::standard();
-    policies.merge(registry(counters, loads));
+    policies.merge(registry(counters));
     PolicyOptions::new(seed).with_policies(policies)
 }
 
 /// Returns options with all policies.
 pub(crate) fn options(seed: u64) -> PolicyOptions {
-    options_with(seed, &ClusterCounters::new(), &LoadStore::new())
+    options_with(seed, &ClusterCounters::new())
 }
 
 /// Parses a policy with its configuration.
@@ -184,7 +182,7 @@ pub(crate) fn call_to(cluster: &str) -> Attributes {
 /// A channel over the whole tree of policies.
 pub(crate) struct Tree {
     pub(crate) channel: FakeChannel<ClusterManager>,
-    pub(crate) loads: LoadStore,
+    pub(crate) loads: LoadStores,
 }
 
 impl Tree {
@@ -195,12 +193,17 @@ impl Tree {
 
     /// Creates a channel of a pool.
     pub(crate) fn in_pool(counters: &ClusterCounters) -> Self {
-        let loads = LoadStore::new();
-        let options = options_with(1, counters, &loads);
+        let options = options_with(1, counters);
         Self {
             channel: FakeChannel::new(ClusterManager::new(&options)),
-            loads,
+            loads: LoadStores::new([Arc::new(server())]),
         }
+    }
+
+    /// Returns what is counted for the server of the tests.
+    pub(crate) fn load_store(&self) -> LoadStore {
+        let store = self.loads.of(&Arc::new(server()));
+        store.expect("a known server").clone()
     }
 
     /// Hands over a configuration with these clusters.
@@ -214,7 +217,9 @@ impl Tree {
     /// Hands over a configuration. Calls can name the clusters for which `is_named` holds.
     pub(crate) fn update_named(&mut self, xds: &Arc<XdsConfig>, is_named: fn(&str) -> bool) {
         let names = xds.clusters.keys().filter(|name| is_named(name)).cloned();
-        let update = update(ClusterManagerConfig::of_clusters(names), xds);
+        let mut update = update(ClusterManagerConfig::of_clusters(names), xds);
+        let loads = self.loads.clone();
+        update.attributes = update.attributes.with::<LoadStoresKey>(loads);
         let accepted = self
             .channel
             .event(|policy, control| policy.handle_update(update, control));
