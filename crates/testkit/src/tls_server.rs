@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use async_compat::Compat;
 use futures_rustls::TlsAcceptor;
@@ -38,7 +37,6 @@ pub struct TlsServer {
 #[derive(Debug)]
 struct Shared {
     config: Mutex<Arc<ServerConfig>>,
-    max_age: Option<Duration>,
     accepts: watch::Sender<usize>,
     handshakes: AtomicUsize,
     /// How often all connections were asked to end.
@@ -46,13 +44,13 @@ struct Shared {
 }
 
 impl TlsServer {
-    /// Starts a server. It ends its connections, in good order, when they have the age `max_age`.
+    /// Starts a server.
     ///
     /// # Errors
     ///
     /// When no socket or thread can be made.
-    pub fn start(config: Arc<ServerConfig>, max_age: Option<Duration>) -> io::Result<Self> {
-        Self::start_service(GreeterServer::new(Hello), config, max_age)
+    pub fn start(config: Arc<ServerConfig>) -> io::Result<Self> {
+        Self::start_service(GreeterServer::new(Hello), config)
     }
 
     /// Starts a server of this service, as [`start`](Self::start) does.
@@ -60,11 +58,7 @@ impl TlsServer {
     /// # Errors
     ///
     /// When no socket or thread can be made.
-    pub fn start_service<S>(
-        service: S,
-        config: Arc<ServerConfig>,
-        max_age: Option<Duration>,
-    ) -> io::Result<Self>
+    pub fn start_service<S>(service: S, config: Arc<ServerConfig>) -> io::Result<Self>
     where
         S: Service<http::Request<Incoming>, Response = http::Response<Body>>,
         S: Clone + Send + 'static,
@@ -76,7 +70,6 @@ impl TlsServer {
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared {
             config: Mutex::new(config),
-            max_age,
             accepts: watch::Sender::new(0),
             handshakes: AtomicUsize::new(0),
             drains: watch::Sender::new(0),
@@ -173,7 +166,7 @@ where
     S::Future: Send,
 {
     let _ = stream.set_nodelay(true);
-    let drains = shared.drains.subscribe();
+    let mut drains = shared.drains.subscribe();
     let config = Arc::clone(&shared.config.lock().expect("no panic"));
     let accepted = TlsAcceptor::from(config).accept(Compat::new(stream)).await;
     let Ok(stream) = accepted else {
@@ -187,10 +180,10 @@ where
         );
     let mut connection = std::pin::pin!(connection);
     let is_over = {
-        let mut asked = std::pin::pin!(asked_to_end(drains, shared.max_age));
+        let mut asked = std::pin::pin!(drains.changed());
         poll_fn(|cx| match connection.as_mut().poll(cx) {
             Poll::Ready(_) => Poll::Ready(true),
-            Poll::Pending => asked.as_mut().poll(cx).map(|()| false),
+            Poll::Pending => asked.as_mut().poll(cx).map(|_| false),
         })
         .await
     };
@@ -198,16 +191,6 @@ where
         connection.as_mut().graceful_shutdown();
         // The client may end the connection in any way.
         let _ = connection.await;
-    }
-}
-
-/// Returns when a connection is to end: at this age, or when the connections are drained.
-async fn asked_to_end(mut drains: watch::Receiver<u64>, max_age: Option<Duration>) {
-    let drained = drains.changed();
-    // An error means the same: the server is gone.
-    match max_age {
-        Some(age) => drop(tokio::time::timeout(age, drained).await),
-        None => drop(drained.await),
     }
 }
 

@@ -97,7 +97,7 @@ const SHORT: Duration = Duration::from_secs(1);
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let authority = Authority::new("Example Root");
-    let server = TlsServer::start(server_config(&authority.issue(&["orders.test"])), None)?;
+    let server = TlsServer::start(server_config(&authority.issue(&["orders.test"])))?;
     let dns = DnsServer::start()?;
     dns.set("orders.test", Type::A, Reply::a(60, [Ipv4Addr::LOCALHOST]));
     dns.set("orders.test", Type::AAAA, Reply::no_data());

@@ -12,7 +12,7 @@ use trunkline_testkit::tls_server::TlsServer;
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let authority = Authority::new("Example Root");
     let config = server_config(&authority.issue(&["localhost"]));
-    let server = TlsServer::start(config, None)?;
+    let server = TlsServer::start(config)?;
     let target = format!("dns:///localhost:{}", server.address().port());
 
     // The certificate must be for the host in the target.

@@ -38,7 +38,7 @@ impl Plane {
 
     /// Serves over TLS with this certificate.
     pub(crate) fn serve(self, certificate: &Issued) -> TlsServer {
-        TlsServer::start_service(self, server_config(certificate), None).expect("a server")
+        TlsServer::start_service(self, server_config(certificate)).expect("a server")
     }
 }
 

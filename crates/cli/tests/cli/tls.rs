@@ -55,7 +55,7 @@ fn certificate() -> Value {
 fn connect_shows_a_verified_server() {
     let (authority, folder) = (Authority::new("Test Root"), Folder::new());
     let server = authority.issue(&["localhost", "127.0.0.1"]);
-    let server = TlsServer::start(server_config(&server), None).expect("a server");
+    let server = TlsServer::start(server_config(&server)).expect("a server");
     let ca = folder.write("ca.pem", &authority.pem());
     for host in ["localhost", "127.0.0.1"] {
         let to = format!("{host}:{}", server.address().port());
@@ -82,7 +82,7 @@ fn connect_shows_a_verified_server() {
 fn connect_shows_a_server_that_is_not_verified() {
     let (authority, folder) = (Authority::new("Test Root"), Folder::new());
     let server = authority.issue(&["localhost", "127.0.0.1"]);
-    let server = TlsServer::start(server_config(&server), None).expect("a server");
+    let server = TlsServer::start(server_config(&server)).expect("a server");
     let to = format!("localhost:{}", server.address().port());
     let other = folder.write("other.pem", &Authority::new("Other Root").pem());
     let (status, object) = object(&["connect", "--tls", &to, "--ca", &other]);
@@ -114,7 +114,7 @@ fn connect_shows_a_server_that_is_not_verified() {
 fn connect_checks_the_server_name() {
     let (authority, folder) = (Authority::new("Test Root"), Folder::new());
     let server = server_config(&authority.issue(&["orders.test"]));
-    let server = TlsServer::start(server, None).expect("a server");
+    let server = TlsServer::start(server).expect("a server");
     let to = server.address().to_string();
     let ca = folder.write("ca.pem", &authority.pem());
     let (status, wrong) = object(&["connect", "--tls", &to, "--ca", &ca]);
@@ -151,7 +151,7 @@ fn connect_shows_a_client_certificate() {
         ..ServerOptions::default()
     };
     let config = server_config_with(&authority.issue(&["localhost"]), &options);
-    let server = TlsServer::start(config, None).expect("a server");
+    let server = TlsServer::start(config).expect("a server");
     let to = format!("localhost:{}", server.address().port());
     let ca = folder.write("ca.pem", &authority.pem());
     let (status, without) = object(&["connect", "--tls", &to, "--ca", &ca]);
@@ -201,7 +201,7 @@ fn connect_names_a_server_without_tls() {
 fn connect_prints_for_people() {
     let (authority, folder) = (Authority::new("Test Root"), Folder::new());
     let server = server_config(&authority.issue(&["localhost", "127.0.0.1"]));
-    let server = TlsServer::start(server, None).expect("a server");
+    let server = TlsServer::start(server).expect("a server");
     let to = format!("localhost:{}", server.address().port());
     let ca = folder.write("ca.pem", &authority.pem());
     let ran = trunkline(&["connect", "--tls", &to, "--ca", &ca]);
@@ -221,7 +221,7 @@ TLS  verified, TLSv1.3, TLS13_AES_256_GCM_SHA384, h2
 fn calls_are_made_over_tls() {
     let (authority, folder) = (Authority::new("Test Root"), Folder::new());
     let server = server_config(&authority.issue(&["localhost"]));
-    let server = TlsServer::start(server, None).expect("a server");
+    let server = TlsServer::start(server).expect("a server");
     let target = format!("dns:///localhost:{}", server.address().port());
     let ca = folder.write("ca.pem", &authority.pem());
     let (status, made) = object(&["call", &target, "--tls", "--ca", &ca, "--any-status"]);
@@ -247,7 +247,7 @@ fn channels_show_a_client_certificate() {
         ..ServerOptions::default()
     };
     let config = server_config_with(&authority.issue(&["localhost"]), &options);
-    let server = TlsServer::start(config, None).expect("a server");
+    let server = TlsServer::start(config).expect("a server");
     let target = format!("dns:///localhost:{}", server.address().port());
     let ca = folder.write("ca.pem", &authority.pem());
     let client = authority.issue(&["client.test"]);

@@ -93,7 +93,7 @@ fn endpoints_that_change() {
 fn over_tls() {
     let (authority, folder) = (Authority::new("Test Root"), Folder::new());
     let server = server_config(&authority.issue(&["localhost"]));
-    let server = TlsServer::start(server, None).expect("a server");
+    let server = TlsServer::start(server).expect("a server");
     let target = format!("dns:///localhost:{}", server.address().port());
     let ca = folder.write("ca.pem", &authority.pem());
     let states = |events: &[Value]| -> Vec<String> {

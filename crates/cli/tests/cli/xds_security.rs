@@ -72,7 +72,7 @@ impl Mesh {
         };
         // The address of the backend is not in its certificate.
         let server = server_config_with(&authority.issue(&["orders.mesh.test"]), &options);
-        let backend = TlsServer::start(server, None).expect("a server");
+        let backend = TlsServer::start(server).expect("a server");
         let mut cluster = resources::cluster("cluster");
         cluster.transport_socket = Some(mutual_tls(name));
         let routes = [resources::route("", "cluster")];

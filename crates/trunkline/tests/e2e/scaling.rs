@@ -43,7 +43,7 @@ fn check(callers: usize, calls: usize, connections: usize) {
     let config = server_config(&authority.issue(&["localhost"]));
     let (answer, may_answer) = watch::channel(false);
     let service = GreeterServer::new(Held(may_answer));
-    let server = TlsServer::start_service(service, config, None).expect("a server");
+    let server = TlsServer::start_service(service, config).expect("a server");
     let threads = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(4)
         .enable_all()

@@ -61,7 +61,7 @@ on_each_runtime! {
     /// A stub needs nothing else than for a plaintext channel, and a failed handshake gives the reason.
     async fn stubs_work_over_tls(runtime) {
         let authority = Authority::new("Test Root");
-        let server = TlsServer::start(server_config(&authority.issue(&["localhost"])), None);
+        let server = TlsServer::start(server_config(&authority.issue(&["localhost"])));
         let server = server.expect("a server");
         let trusting = Tls::new().with_ca_pem(authority.pem());
         let channel = channel(&server, trusting, &runtime);
@@ -90,7 +90,7 @@ on_each_runtime! {
             ..ServerOptions::default()
         };
         let config = server_config_with(&authority.issue(&["localhost"]), &options);
-        let server = TlsServer::start(config, None).expect("a server");
+        let server = TlsServer::start(config).expect("a server");
         let tls = Tls::new().with_ca_pem(authority.pem());
         let status = failure(&channel(&server, tls.clone(), &runtime), PATIENCE).await;
         let text = "the server requires a client certificate, and this client has none";
@@ -121,7 +121,7 @@ on_each_runtime! {
         let mut old = Authority::new("Root");
         folder.write("ca.pem", &old.pem());
         write_identity();
-        let server = TlsServer::start(config(&old), None).expect("a server");
+        let server = TlsServer::start(config(&old)).expect("a server");
         let tls = Tls::new()
             .with_ca_file(folder.path("ca.pem"))
             .with_identity_files(folder.path("client.pem"), folder.path("client.key"));

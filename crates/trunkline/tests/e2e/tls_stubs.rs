@@ -135,7 +135,7 @@ impl World {
             .max_decoding_message_size(LIMIT)
             .max_encoding_message_size(LIMIT);
         let config = server_config(&authority.issue(&["localhost"]));
-        let server = TlsServer::start_service(server, config, None).expect("a server");
+        let server = TlsServer::start_service(server, config).expect("a server");
         let channel = Channel::builder(format!("dns:///localhost:{}", server.address().port()))
             .tls(Tls::new().with_ca_pem(authority.pem()))
             .proxy(Proxy::none())
