@@ -15,6 +15,10 @@ const MAX_IN_FLIGHT: u64 = 120;
 /// The interval at which calls are started, a few each time.
 const TICK: Duration = Duration::from_millis(5);
 
+/// The calls of this time are started at once at most. When the machine has paused for longer, the others
+/// are not made: many calls at once, before the client could read what happened meanwhile, are no steady load.
+const MAX_BACKLOG: Duration = Duration::from_millis(20);
+
 /// Makes the call with this number; returns the peer's address, or why the call failed.
 pub type Call = Box<dyn Fn(u64) -> BoxFuture<Result<SocketAddr, String>> + Send + Sync>;
 
@@ -66,7 +70,8 @@ struct LoadState {
 }
 
 impl Load {
-    /// Starts making `rate` calls per second.
+    /// Starts making `rate` calls per second. After a pause of the machine there are fewer: it does not
+    /// make up for them.
     ///
     /// At most 120 calls are in flight. Calls beyond that are started later.
     #[must_use]
@@ -140,7 +145,7 @@ async fn make_calls(
     loop {
         runtime.sleep_until(last + TICK).await;
         let now = runtime.now();
-        let passed = (now - last).min(Duration::from_millis(500));
+        let passed = (now - last).min(MAX_BACKLOG);
         last = now;
         let numbers = {
             let mut state = shared.state.lock();
