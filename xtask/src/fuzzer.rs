@@ -15,8 +15,11 @@ pub(crate) const SECONDS: u64 = 20;
 
 /// The package with the targets, in its folder `fuzz_targets`.
 const PACKAGE: &str = "trunkline-fuzz";
-/// A target with fewer executions per second does too much for each input, or hangs.
+/// A target with fewer executions per second of processor time does too much for each input. A second of
+/// the clock has fewer on a busy machine.
 const MIN_EXECUTIONS_A_SECOND: u64 = 500;
+/// The part of the time that counts at least, so that a target that waits for something fails too.
+const MIN_PROCESSOR_TIME: f64 = 0.1;
 /// The targets that run a whole tree of policies for each input, and their least executions per second.
 /// They cover more than ten thousand edges, and libFuzzer takes two thirds of the time to keep count of
 /// these.
@@ -27,6 +30,10 @@ const MIN_COVERAGE: u64 = 100;
 const RUSTFLAGS: &str = "--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
     -Cllvm-args=-sanitizer-coverage-trace-compares -Zsanitizer=address -Cdebug-assertions";
+
+/// Runs a program and then prints its processor time, as POSIX has it for `times`: the last line has the
+/// user's and the system's time of the children, `0m19.520000s 0m0.310000s`.
+const TIMED: &str = r#""$@"; status=$?; times; exit $status"#;
 
 /// The fuzz targets, and the toolchain that builds them.
 pub(crate) struct Fuzzer<'a> {
@@ -127,7 +134,9 @@ impl<'a> Fuzzer<'a> {
         let prefix = format!("-artifact_prefix={}/{target}-", artifacts.display());
         Ok(self
             .context
-            .program(program)
+            .program("sh")
+            .args(["-c", TIMED, "sh"])
+            .arg(program)
             .args([&format!("-max_total_time={seconds}"), "-timeout=10"])
             .args(["-print_final_stats=1", &prefix])
             .args(corpus)
@@ -173,16 +182,32 @@ fn judge(target: &str, seconds: u64, output: &str) -> Result<String, Failure> {
         let what = format!("{target}: libFuzzer printed no executions or no coverage");
         return Err(Failure::new(what).output(output));
     };
+    let Some(used) = output.lines().next_back().and_then(processor_seconds) else {
+        let what = format!("{target}: the shell printed no processor time");
+        return Err(Failure::new(what).output(output));
+    };
     let large = LARGE.iter().find(|(name, _)| *name == target);
-    let least = large.map_or(MIN_EXECUTIONS_A_SECOND, |(_, least)| *least) * seconds;
+    let each_second = large.map_or(MIN_EXECUTIONS_A_SECOND, |(_, least)| *least);
+    let counted = used.max(seconds as f64 * MIN_PROCESSOR_TIME);
+    let least = (each_second as f64 * counted).ceil() as u64;
     let line = format!(
-        "{target}: {executions} executions in {seconds} s (at least {least}), \
+        "{target}: {executions} executions in {used:.1} s of processor time (at least {least}), \
          {coverage} edges covered (at least {MIN_COVERAGE})"
     );
     if executions < least || coverage < MIN_COVERAGE {
         return Err(Failure::new(line).output(output));
     }
     Ok(line)
+}
+
+/// Returns the sum of the times on a line that `times` printed.
+fn processor_seconds(line: &str) -> Option<f64> {
+    let (user, system) = line.split_once(' ')?;
+    let seconds = |text: &str| {
+        let (minutes, seconds) = text.strip_suffix('s')?.split_once('m')?;
+        Some(minutes.parse::<f64>().ok()? * 60.0 + seconds.parse::<f64>().ok()?)
+    };
+    Some(seconds(user)? + seconds(system)?)
 }
 
 #[cfg(test)]
@@ -192,7 +217,13 @@ mod tests {
     const OUTPUT: &str = "#2\tINITED cov: 60 ft: 61 corp: 1/1b exec/s: 0 rss: 40Mb\n\
         #9000\tNEW    cov: 140 ft: 261 corp: 9/41b lim: 4 exec/s: 900 rss: 41Mb L: 4/4 MS: 1 CMP-\n\
         #10000\tDONE   cov: 141 ft: 262 corp: 9/41b lim: 4 exec/s: 900 rss: 41Mb\n\
-        stat::number_of_executed_units: 10000\n";
+        stat::number_of_executed_units: 10000\n\
+        0m0.001000s 0m0.002000s\n0m19.500000s 0m0.500000s\n";
+
+    /// Judges the output with this processor time of the target in place of 20 s.
+    fn judge_in(target: &str, seconds: u64, used: &str) -> bool {
+        judge(target, seconds, &OUTPUT.replace("0m19.500000s", used)).is_ok()
+    }
 
     #[test]
     fn figures_that_are_large_enough_pass() {
@@ -201,12 +232,20 @@ mod tests {
         assert!(line.contains(" 141 edges"), "{line}");
     }
 
+    /// On a busy machine a target gets a part of the time. One that waits uses little of it.
+    #[test]
+    fn processor_time_counts() {
+        assert!(judge_in("x", 60, "0m19.500000s"));
+        assert!(judge_in("x", 200, "0m0.100000s"));
+        assert!(!judge_in("x", 201, "0m0.100000s"));
+    }
+
     #[test]
     fn too_few_executions_or_edges_fail() {
-        assert!(judge("x", 21, OUTPUT).is_err());
+        assert!(!judge_in("x", 20, "0m20.500000s"));
         assert!(judge("x", 20, &OUTPUT.replace("141", "41")).is_err());
         assert!(judge("x", 20, "").is_err());
-        assert!(judge("policies", 200, OUTPUT).is_ok());
-        assert!(judge("policies", 201, OUTPUT).is_err());
+        assert!(judge_in("policies", 200, "3m19.500000s"));
+        assert!(!judge_in("policies", 200, "3m20.500000s"));
     }
 }
