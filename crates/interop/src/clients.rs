@@ -20,6 +20,10 @@ use crate::wrong::Wrong;
 /// connection does not fail.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(5);
 
+/// How long a resolution waits for the answer of the second family. On a busy machine it comes later than
+/// the default of 50 ms.
+const BOTH_FAMILIES: Duration = Duration::from_secs(10);
+
 const ROUND_ROBIN: &str = r#"{"loadBalancingConfig":[{"round_robin":{}}]}"#;
 
 /// A runtime and its name.
@@ -106,7 +110,10 @@ impl Client {
         // The default of 30 s protects a shared DNS server. This one is ours, so a shorter interval and
         // shorter back-offs keep the checks fast.
         let pacing = Pacing::default().with_min_interval(Duration::from_millis(500));
-        let dns = DnsOptions::default().with_pacing(pacing);
+        // The checks count the addresses of both families, so a resolution has those of both.
+        let dns = DnsOptions::default()
+            .with_pacing(pacing)
+            .with_resolution_delay(BOTH_FAMILIES);
         let backoff = BackoffPolicy::default()
             .with_initial(Duration::from_millis(200))
             .with_max(Duration::from_secs(1));
