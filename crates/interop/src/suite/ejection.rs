@@ -14,22 +14,23 @@ use super::foreign::{GRPC_GO, Running, command, start_grpc_go};
 use super::proto::SimpleRequest;
 use super::stub::{Place, Stub, Tests};
 use crate::clients::{DEADLINE, NamedRuntime};
-use crate::clock::{now, until, wait_until};
+use crate::clock::{now, until, until_within};
 use crate::wrong::Wrong;
 
 /// The calls per second of each client.
 const RATE: u32 = 150;
 
-/// The interval of outlier detection, and how long an ejection lasts.
+/// The interval of outlier detection, and how long an ejection lasts. It is longer than the check of what
+/// happens meanwhile takes on a busy machine.
 const INTERVAL: Duration = Duration::from_secs(1);
-const EJECTION: Duration = Duration::from_secs(4);
+const EJECTION: Duration = Duration::from_secs(15);
 
 /// A server gets 50 calls in an interval. The one that fails every second of them is above the threshold.
 const CONFIG: &str = r#"{
     "loadBalancingConfig": [{
         "outlier_detection_experimental": {
             "interval": "1s",
-            "baseEjectionTime": "4s",
+            "baseEjectionTime": "15s",
             "failurePercentageEjection": {
                 "threshold": 30,
                 "minimumHosts": 3,
@@ -41,13 +42,10 @@ const CONFIG: &str = r#"{
 }"#;
 
 /// How much later than planned a client may act on a busy machine.
-const LATE: Duration = Duration::from_secs(1);
+const LATE: Duration = Duration::from_secs(10);
 
-/// The time over which the shares are measured.
-const MEASURED: Duration = Duration::from_secs(2);
-
-/// The time in which the calls that were made before an ejection end.
-const IN_FLIGHT: Duration = Duration::from_millis(300);
+/// The calls of which the shares are measured: those of two seconds.
+const MEASURED: u64 = 2 * RATE as u64;
 
 /// A channel with its calls.
 struct Client {
@@ -92,26 +90,47 @@ pub(crate) fn check(runtimes: &[NamedRuntime; 3]) -> Result<(), Wrong> {
     for client in &mut clients {
         client.wait_for_ejection(began)?;
     }
-    // The last client's ejection is not over by then.
-    wait_until(now() + IN_FLIGHT);
-    let before: Vec<_> = clients.iter().map(|client| client.load.outcome()).collect();
-    wait_until(now() + MEASURED);
-    for (client, before) in clients.iter_mut().zip(&before) {
-        client.check_ejected(before)?;
+    let measured = measure(&clients)?;
+    for (client, [before, after]) in clients.iter_mut().zip(measured) {
+        client.check_ejected(&before, &after)?;
     }
 
     bad.set_failing(false)?;
     for client in &mut clients {
         client.wait_for_return(began)?;
     }
-    wait_until(now() + IN_FLIGHT);
-    let before: Vec<_> = clients.iter().map(|client| client.load.outcome()).collect();
-    wait_until(now() + MEASURED);
-    for (client, before) in clients.iter_mut().zip(&before) {
-        client.check_shares(before)?;
+    let measured = measure(&clients)?;
+    for (client, [before, after]) in clients.iter_mut().zip(measured) {
+        client.check_shares(&before, &after)?;
         println!("{}: {}", client.title, client.facts.join("; "));
     }
     Ok(())
+}
+
+/// Measures [`MEASURED`] calls of each client at the same time. Returns for each what was counted before them and
+/// after them. No call is in flight at either time, so the difference is of calls that were made meanwhile.
+fn measure(clients: &[Client]) -> Result<Vec<[LoadOutcome; 2]>, Wrong> {
+    let settled = || {
+        clients.iter().try_for_each(|client| {
+            if client.load.settle(2 * DEADLINE) {
+                Ok(())
+            } else {
+                Err(Wrong::from("calls without an end"))
+            }
+        })?;
+        let outcomes = clients.iter().map(|client| client.load.outcome());
+        Ok::<Vec<_>, Wrong>(outcomes.collect())
+    };
+    let before = settled()?;
+    clients.iter().for_each(|client| client.load.go_on());
+    until("calls are made", || {
+        let mut each = clients.iter().zip(&before);
+        Ok(each.all(|(client, before)| client.load.outcome().made >= before.made + MEASURED))
+    })?;
+    let after = settled()?;
+    clients.iter().for_each(|client| client.load.go_on());
+    let both = before.into_iter().zip(after);
+    Ok(both.map(|(before, after)| [before, after]).collect())
 }
 
 impl Client {
@@ -131,9 +150,9 @@ impl Client {
     }
 
     /// Waits until outlier detection has decided this often.
-    fn wait_for_decisions(&self, count: usize) -> Result<Vec<Ejection>, Wrong> {
+    fn wait_for_decisions(&self, count: usize, limit: Duration) -> Result<Vec<Ejection>, Wrong> {
         let mut decisions = Vec::new();
-        until("outlier detection decides", || {
+        until_within("outlier detection decides", limit, || {
             decisions = self.stub.ejections();
             Ok(decisions.len() >= count)
         })?;
@@ -141,12 +160,13 @@ impl Client {
     }
 
     fn wait_for_ejection(&mut self, began: Instant) -> Result<(), Wrong> {
-        let decisions = self.wait_for_decisions(1)?;
+        let limit = 2 * INTERVAL + LATE;
+        let decisions = self.wait_for_decisions(1, limit)?;
         let took = now() - began;
         if !matches!(decisions[..], [Ejection::Ejected { .. }]) {
             return Err(format!("not one ejection: {decisions:?}").into());
         }
-        if took > 2 * INTERVAL + LATE {
+        if took > limit {
             return Err(format!("the server was ejected only after {took:?}").into());
         }
         self.facts.push(format!(
@@ -156,33 +176,36 @@ impl Client {
         Ok(())
     }
 
-    /// Checks that no call has reached the server since `before`.
-    fn check_ejected(&mut self, before: &LoadOutcome) -> Result<(), Wrong> {
-        let after = self.load.outcome();
-        let (shares, failed) = (
-            self.shares(before, &after),
-            after.failed() - before.failed(),
-        );
-        if shares[0] + failed > 0 || shares[1] < u64::from(RATE) / 2 {
+    /// Checks that none of the calls in between has reached the server.
+    fn check_ejected(&mut self, before: &LoadOutcome, after: &LoadOutcome) -> Result<(), Wrong> {
+        let decisions = self.stub.ejections();
+        if decisions.len() != 1 {
+            return Err(format!("it was not ejected all the time: {decisions:?}").into());
+        }
+        let (shares, failed) = (self.shares(before, after), after.failed() - before.failed());
+        if shares[0] + failed > 0 {
             let found = format!("{shares:?} calls, {failed} failed: {:?}", after.failures);
             return Err(format!("while it was ejected: {found}").into());
         }
         self.facts.push(format!(
-            "{} calls failed until then, and of the {} in the {} s after that 0 reached it and 0 failed",
+            "{} calls failed until then, and of the {} after that 0 reached it and 0 failed",
             after.failed(),
             shares[1],
-            MEASURED.as_secs(),
         ));
         Ok(())
     }
 
     fn wait_for_return(&mut self, began: Instant) -> Result<(), Wrong> {
-        let decisions = self.wait_for_decisions(2)?;
+        let limit = 3 * INTERVAL + EJECTION + LATE;
+        let decisions = self.wait_for_decisions(2, limit)?;
         let took = now() - began;
         if !matches!(decisions[1..], [Ejection::Returned]) {
             return Err(format!("not one return: {decisions:?}").into());
         }
-        if took > 3 * INTERVAL + EJECTION + LATE {
+        if took < EJECTION {
+            return Err(format!("the server returned after {took:?} already").into());
+        }
+        if took > limit {
             return Err(format!("the server returned only after {took:?}").into());
         }
         self.facts.push(format!(
@@ -192,16 +215,10 @@ impl Client {
         Ok(())
     }
 
-    /// Checks that the server has a third of the calls since `before`, and that none failed.
-    fn check_shares(&mut self, before: &LoadOutcome) -> Result<(), Wrong> {
-        if !self.load.settle(2 * DEADLINE) {
-            return Err("calls without an end".into());
-        }
-        let after = self.load.outcome();
-        let ([own, others], failed) = (
-            self.shares(before, &after),
-            after.failed() - before.failed(),
-        );
+    /// Checks that the server has a third of the calls in between, and that none failed.
+    fn check_shares(&mut self, before: &LoadOutcome, after: &LoadOutcome) -> Result<(), Wrong> {
+        let ([own, others], failed) =
+            (self.shares(before, after), after.failed() - before.failed());
         if failed > 0 || (2 * own).abs_diff(others) > others / 5 {
             let found = format!(
                 "{own} and {others} calls, {failed} failed: {:?}",
