@@ -54,14 +54,15 @@ pub(crate) fn check(runtimes: &[NamedRuntime; 3]) -> Result<(), Wrong> {
     for step in &STEPS {
         plane.start_step()?;
         (step.change)(&mut plane, addresses)?;
+        let mut answered = Vec::new();
         for (name, client) in &mut clients {
-            take(step, addresses, client)
-                .map_err(|wrong| format!("{name}, {}: {wrong}", step.name))?;
+            let calls = take(step, addresses, client);
+            answered.push(calls.map_err(|wrong| format!("{name}, {}: {wrong}", step.name))?);
         }
         if let Some(cluster) = step.reported {
-            for (name, client) in &mut clients {
-                let calls = report(step, cluster, &mut plane, name, client);
-                calls.map_err(|wrong| format!("{name}, {}: {wrong}", step.name))?;
+            for ((name, client), calls) in clients.iter_mut().zip(answered) {
+                let all = report(step, cluster, calls, &mut plane, (name, client));
+                all.map_err(|wrong| format!("{name}, {}: {wrong}", step.name))?;
             }
         }
         for (name, _) in clients.iter().filter(|(name, _)| *name != REFERENCE) {
@@ -90,8 +91,9 @@ pub(crate) fn check(runtimes: &[NamedRuntime; 3]) -> Result<(), Wrong> {
     Ok(())
 }
 
-/// Waits until a client uses the change of a step, and checks how it shares calls then.
-fn take(step: &Step, backends: &[SocketAddr; 3], client: &mut Client) -> Result<(), Wrong> {
+/// Waits until a client uses the change of a step, and checks how it shares calls then. Returns how many of
+/// its calls were answered by the backends of the step.
+fn take(step: &Step, backends: &[SocketAddr; 3], client: &mut Client) -> Result<u64, Wrong> {
     let (shares, unavailable) = match &step.difference {
         Some(ours) if client.is_own() => (ours.shares, ours.unavailable),
         _ => (step.shares, step.unavailable),
@@ -99,6 +101,12 @@ fn take(step: &Step, backends: &[SocketAddr; 3], client: &mut Client) -> Result<
     let mut probes = step.calls;
     probes.count = PROBES;
     let mut last = Called::default();
+    let mut total = 0;
+    let mut count = |called: &Called| {
+        let asked = backends.iter().zip(shares).filter(|(_, share)| *share > 0);
+        let calls = asked.filter_map(|(backend, _)| called.backends.get(backend));
+        total += calls.sum::<usize>() as u64;
+    };
     let expected = |called: &Called, tolerance: f64| {
         let answered = called.backends.values().sum::<usize>();
         let near = |part: usize, of: usize, asked: u32| {
@@ -121,38 +129,42 @@ fn take(step: &Step, backends: &[SocketAddr; 3], client: &mut Client) -> Result<
     };
     let used = until("the client uses the change", || {
         last = client.call(probes)?;
+        count(&last);
         // The tolerance of so few calls.
         Ok(expected(&last, 3.0 * TOLERANCE))
     });
     used.map_err(|wrong| format!("{wrong}: {last:?}"))?;
     let called = client.call(step.calls)?;
+    count(&called);
     if expected(&called, TOLERANCE) {
-        return Ok(());
+        return Ok(total);
     }
     Err(format!("asked for {shares:?} and {unavailable} failed of 100, found {called:?}").into())
 }
 
-/// Waits until a client has reported each call of a cluster, not one more and not one less.
+/// Waits until a client has reported each call of a cluster, not one more and not one less: first the calls
+/// `before`, and then as many as the step has.
 fn report(
     step: &Step,
     cluster: &str,
+    before: u64,
     plane: &mut Plane,
-    name: &str,
-    client: &mut Client,
+    (name, client): (&str, &mut Client),
 ) -> Result<(), Wrong> {
-    // A report is sent each second. So this has all calls before.
-    wait_until(now() + REPORTS);
-    let before = plane.load(name, cluster)?;
+    let mut all_reported = |expected: u64| {
+        let mut found = 0;
+        let all = until("all calls are reported", || {
+            found = plane.load(name, cluster)?;
+            Ok(found == expected)
+        });
+        all.map_err(|wrong| format!("{wrong}: {found} of {expected}"))
+    };
+    all_reported(before)?;
     client.call(step.calls)?;
     let expected = before + step.calls.count as u64;
-    let mut found = 0;
-    let all = until("all calls are reported", || {
-        found = plane.load(name, cluster)?;
-        Ok(found >= expected)
-    });
-    all.map_err(|wrong| format!("{wrong}: {found} of {expected}"))?;
+    all_reported(expected)?;
     wait_until(now() + REPORTS);
-    found = plane.load(name, cluster)?;
+    let found = plane.load(name, cluster)?;
     if found != expected {
         return Err(format!("reported {found} calls of {expected}").into());
     }

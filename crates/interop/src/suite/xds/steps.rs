@@ -23,7 +23,8 @@ pub(super) struct Step {
     pub(super) shares: [u32; 3],
     /// The share of the calls that fail with UNAVAILABLE, in per cent.
     pub(super) unavailable: u32,
-    /// The cluster whose calls each client reports to the control plane.
+    /// The cluster whose calls each client reports to the control plane. No other step has it, and the
+    /// step before shares calls among other backends, so a cluster's calls are those that its backends answer.
     pub(super) reported: Option<&'static str>,
     /// The types of which each client rejects a response, by the last part.
     pub(super) rejected: &'static [&'static str],
@@ -114,7 +115,7 @@ pub(super) const STEPS: [Step; 17] = [
     step("an endpoint from the DNS", named, [0, 100, 0]),
     Step {
         reported: Some("e"),
-        ..step("the load of a cluster is reported", reported, [0, 100, 0])
+        ..step("the load of a cluster is reported", reported, [0, 0, 100])
     },
     Step {
         unavailable: 30,
@@ -249,7 +250,7 @@ fn named(plane: &mut Plane, backends: &[SocketAddr; 3]) -> Result<(), Wrong> {
 fn reported(plane: &mut Plane, backends: &[SocketAddr; 3]) -> Result<(), Wrong> {
     plane.set(&[
         reporting_cluster("e"),
-        endpoints("e", &[locality("z1", 1, 0, &backends[1..2])]),
+        endpoints("e", &[locality("z1", 1, 0, &backends[2..])]),
         routes("routes", &json!([route("e")])),
     ])
 }
