@@ -22,6 +22,8 @@ pub(crate) struct Traffic {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LostCall {
     pub(crate) began: Instant,
+    /// When its failure was seen.
+    pub(crate) ended: Instant,
     /// The code and message of its status.
     pub(crate) why: String,
 }
@@ -49,8 +51,8 @@ impl Traffic {
             Box::pin(async move {
                 let answer = call.await;
                 if let Err(why) = &answer {
-                    let why = why.clone();
-                    lock(&lost).push(LostCall { began, why });
+                    let (ended, why) = (now(), why.clone());
+                    lock(&lost).push(LostCall { began, ended, why });
                 }
                 answer
             }) as trunkline::BoxFuture<_>

@@ -1,7 +1,7 @@
 //! Counts and judges the calls of several clients.
 
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::traffic::{LostCall, Traffic};
 use crate::wrong::Wrong;
@@ -25,30 +25,35 @@ pub(super) fn all_more(later: &[u64], earlier: &[u64]) -> bool {
         .all(|(later, earlier)| later > earlier)
 }
 
-/// How long it may take until a client detects that a connection is closed. A call that starts within
-/// that time may still be sent on it. On an idle machine it takes less than a millisecond.
+/// How long after its first failure a client may still send a call to a server that is gone. Usually no call
+/// of that time fails.
 const CLOSE_DETECTION: Duration = Duration::from_millis(100);
 
-/// Returns how many calls failed because a server at these addresses was ended at the time `gone`.
+/// Returns how many calls of one client failed because a server at these addresses was ended.
 ///
 /// # Errors
 ///
-/// When one of the calls was sent to another server, or began after the client must have detected
-/// the end.
-pub(super) fn lost_with(
-    server: &[SocketAddr],
-    gone: Instant,
-    lost: &[LostCall],
-) -> Result<usize, Wrong> {
+/// When one of the calls was sent to another server, failed for another reason, or began after the client had
+/// detected the end, which the first failure shows.
+pub(super) fn lost_with(server: &[SocketAddr], lost: &[LostCall]) -> Result<usize, Wrong> {
+    let Some(detected) = lost.iter().map(|one| one.ended).min() else {
+        return Ok(0);
+    };
     for one in lost {
-        let late = one.began.saturating_duration_since(gone);
+        let late = one.began.saturating_duration_since(detected);
         if late > CLOSE_DETECTION {
             let late = late.as_millis();
-            return Err(format!("a call failed that began {late} ms later: {}", one.why).into());
+            let why = &one.why;
+            return Err(
+                format!("a call failed that began {late} ms after the first: {why}").into(),
+            );
         }
         let names = |address: &SocketAddr| one.why.contains(&address.to_string());
         if !server.iter().any(names) {
             return Err(format!("a call failed that was not sent to it: {}", one.why).into());
+        }
+        if !one.why.starts_with("Unavailable: ") {
+            return Err(format!("a call failed for another reason: {}", one.why).into());
         }
     }
     Ok(lost.len())
@@ -59,30 +64,39 @@ mod tests {
     use super::*;
     use crate::clock::now;
 
-    fn check(late: Duration, why: &str, expected: Result<usize, &str>) {
-        let gone = now();
-        let lost = [LostCall {
-            began: gone + late,
+    /// Judges two calls that take 50 ms and fail for this reason. The second begins this much later.
+    fn check(later: Duration, why: &str, expected: Result<usize, &str>) {
+        let first = now();
+        let lost = [first, first + later].map(|began| LostCall {
+            began,
+            ended: began + Duration::from_millis(50),
             why: why.to_owned(),
-        }];
+        });
         let server = SocketAddr::from(([127, 0, 0, 2], 5000));
-        let judged = lost_with(&[server], gone, &lost).map_err(|wrong| wrong.to_string());
+        let judged = lost_with(&[server], &lost).map_err(|wrong| wrong.to_string());
         assert_eq!(judged, expected.map_err(str::to_owned));
     }
 
     #[test]
     fn only_calls_that_were_sent_to_a_killed_server_may_be_lost() {
-        let early = Duration::ZERO;
-        check(early, "Unavailable: 127.0.0.2:5000: reset", Ok(1));
+        let early = Duration::from_millis(40);
+        check(early, "Unavailable: 127.0.0.2:5000: reset", Ok(2));
         check(
             early,
             "Unavailable: 127.0.0.3:5000: reset",
             Err("a call failed that was not sent to it: Unavailable: 127.0.0.3:5000: reset"),
         );
         check(
+            early,
+            "DeadlineExceeded: 127.0.0.2:5000",
+            Err("a call failed for another reason: DeadlineExceeded: 127.0.0.2:5000"),
+        );
+        check(
             Duration::from_millis(300),
             "Unavailable: 127.0.0.2:5000: reset",
-            Err("a call failed that began 300 ms later: Unavailable: 127.0.0.2:5000: reset"),
+            Err(
+                "a call failed that began 250 ms after the first: Unavailable: 127.0.0.2:5000: reset",
+            ),
         );
     }
 }
