@@ -65,14 +65,22 @@ use crate::wrong::Wrong;
 /// The length of a soak, unless the environment has another one.
 const SHORT_SOAK_SECS: u64 = 3;
 
+/// The longest time that a call of a soak may take, when a length is asked for.
+const ACCEPTABLE_LATENCY: Duration = Duration::from_secs(1);
+
+/// The same in a short soak, which is part of a run with many others and finds calls that hang.
+const SHORT_ACCEPTABLE_LATENCY: Duration = Duration::from_secs(10);
+
 /// Runs the suite on all runtimes, prints its table, and compares it with the document.
 ///
 /// # Errors
 ///
 /// When a case fails, and when the document has another table.
 pub(crate) fn check(runtimes: &[NamedRuntime; 3]) -> Result<(), Wrong> {
+    let asked = optional("SOAK_SECS")?;
     let soak = Soak {
-        length: Duration::from_secs(optional("SOAK_SECS")?.unwrap_or(SHORT_SOAK_SECS)),
+        length: Duration::from_secs(asked.unwrap_or(SHORT_SOAK_SECS)),
+        acceptable_latency: asked.map_or(SHORT_ACCEPTABLE_LATENCY, |_: u64| ACCEPTABLE_LATENCY),
     };
     let certificates = Certificates::make()?;
     // The processes end when this is dropped.

@@ -9,16 +9,15 @@ use crate::clock::now;
 use crate::suite::stub::Stub;
 use crate::wrong::Wrong;
 
-/// The longest time that one call may take.
-const ACCEPTABLE_LATENCY: Duration = Duration::from_secs(1);
-
 /// The shortest time between the starts of two calls.
 const BETWEEN_CALLS: Duration = Duration::from_millis(200);
 
-/// The length of a soak.
+/// A soak.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Soak {
     pub(crate) length: Duration,
+    /// The longest time that one call may take.
+    pub(crate) acceptable_latency: Duration,
 }
 
 /// All calls are made on one channel.
@@ -58,7 +57,7 @@ async fn run(
             )
         };
         let reply = result.map_err(|error| line("unknown", &format!("failed: {error}")))?;
-        if latency > ACCEPTABLE_LATENCY {
+        if latency > soak.acceptable_latency {
             let peer = match reply.extensions().get::<PeerAddr>() {
                 Some(PeerAddr::Ip(peer)) => peer.to_string(),
                 other => format!("{other:?}"),
