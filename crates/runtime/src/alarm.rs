@@ -39,29 +39,41 @@ use crate::{Runtime, Timer};
 /// ```
 #[derive(Default)]
 pub struct Alarm {
-    /// `None` until the first deadline.
-    near: Option<Box<dyn Timer>>,
-    /// For deadlines that are far away; `None` until the first one.
-    far: Option<Box<dyn Timer>>,
+    /// The usual timer.
+    near: SetTimer,
+    /// For deadlines that are far away.
+    far: SetTimer,
     /// True if such deadlines are expected.
     expects_far: bool,
-    /// True while `far` is set, and not `near`.
-    is_far: bool,
-    /// The deadline that the timer is set to.
+    /// Until then `near` is set in place of `far`; `None` until the first deadline that is far away.
+    trial_end: Option<Instant>,
+    /// The deadline that the timers are set for.
     deadline: Option<Instant>,
+}
+
+/// A timer, and the time that it is set to.
+#[derive(Default)]
+struct SetTimer {
+    /// `None` until it is set for the first time.
+    timer: Option<Box<dyn Timer>>,
+    at: Option<Instant>,
 }
 
 /// The least distance of a deadline that is far away. Deadlines that change often are nearer.
 const FAR: Duration = Duration::from_secs(10);
 
+/// How long a shell has no timer for deadlines that are far away. Most shells that end early, such as a
+/// channel for one call, then never make one; others have the usual timer for this short time.
+const TRIAL: Duration = Duration::from_secs(1);
+
 impl Alarm {
     /// Returns an alarm that has no timer yet.
     pub const fn new() -> Self {
         Self {
-            near: None,
-            far: None,
+            near: SetTimer::new(),
+            far: SetTimer::new(),
             expects_far: false,
-            is_far: false,
+            trial_end: None,
             deadline: None,
         }
     }
@@ -69,6 +81,8 @@ impl Alarm {
     /// Returns an alarm that takes a [`far_timer`](Runtime::far_timer) for deadlines that are at
     /// least 10 s away. Use it for a shell that lives as long as a channel: the timer may take a
     /// descriptor.
+    ///
+    /// It is made 1 s after the first such deadline was set. A shell that ends before does not pay for it.
     pub const fn far() -> Self {
         let mut alarm = Self::new();
         alarm.expects_far = true;
@@ -92,40 +106,72 @@ impl Alarm {
         if self.deadline != deadline {
             self.set(deadline, runtime);
         }
-        let timer = if self.is_far {
-            &mut self.far
-        } else {
-            &mut self.near
-        };
-        let (Some(deadline), Some(timer)) = (deadline, timer) else {
+        let Some(deadline) = deadline else {
             return Poll::Pending;
         };
-        ready!(timer.poll_fired(cx));
+        if let Some(at) = self.near.at {
+            ready!(self.near.poll_fired(cx));
+            if at == deadline {
+                return Poll::Ready(runtime.now().max(deadline));
+            }
+            // The end of the trial.
+            self.set_far(deadline, runtime);
+        }
+        ready!(self.far.poll_fired(cx));
         Poll::Ready(runtime.now().max(deadline))
     }
 
     /// Sets the timer that is right for `deadline`, and unsets the other one.
     fn set(&mut self, deadline: Option<Instant>, runtime: &dyn Runtime) {
         self.deadline = deadline;
-        let is_far = |at: Instant| at.saturating_duration_since(runtime.now()) >= FAR;
-        self.is_far = self.expects_far && deadline.is_some_and(is_far);
-        let (timer, other) = if self.is_far {
-            (&mut self.far, &mut self.near)
-        } else {
-            (&mut self.near, &mut self.far)
+        let now = runtime.now();
+        let is_far = |at: &Instant| self.expects_far && at.saturating_duration_since(now) >= FAR;
+        let Some(far) = deadline.filter(is_far) else {
+            self.set_near(deadline, runtime);
+            return;
         };
-        if let Some(other) = other {
-            other.set(None);
+        // Another deadline does not prolong the trial.
+        let trial_end = *self.trial_end.get_or_insert(now + TRIAL);
+        if now < trial_end {
+            self.set_near(Some(trial_end), runtime);
+        } else {
+            self.set_far(far, runtime);
         }
-        if timer.is_none() && deadline.is_some() {
-            *timer = Some(if self.is_far {
-                runtime.far_timer()
-            } else {
-                runtime.timer()
-            });
+    }
+
+    fn set_near(&mut self, at: Option<Instant>, runtime: &dyn Runtime) {
+        self.far.set(None, || runtime.far_timer());
+        self.near.set(at, || runtime.timer());
+    }
+
+    fn set_far(&mut self, at: Instant, runtime: &dyn Runtime) {
+        self.near.set(None, || runtime.timer());
+        self.far.set(Some(at), || runtime.far_timer());
+    }
+}
+
+impl SetTimer {
+    const fn new() -> Self {
+        Self {
+            timer: None,
+            at: None,
         }
-        if let Some(timer) = timer {
-            timer.set(deadline);
+    }
+
+    /// Sets or unsets the timer, and makes it where it is set for the first time.
+    fn set(&mut self, at: Option<Instant>, make: impl FnOnce() -> Box<dyn Timer>) {
+        if self.at == at {
+            return;
+        }
+        self.at = at;
+        self.timer.get_or_insert_with(make).set(at);
+    }
+
+    /// Returns ready once the time that was set has come.
+    fn poll_fired(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match &mut self.timer {
+            Some(timer) => timer.poll_fired(cx),
+            None => Poll::Pending,
         }
     }
 }

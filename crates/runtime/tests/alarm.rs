@@ -120,27 +120,92 @@ fn sets_the_timer_only_when_the_deadline_changes() {
     assert_eq!(runtime.log()[1..], set);
 }
 
-/// An alarm for far deadlines has two timers, of which one at most is set.
+/// How long an alarm for far deadlines has no timer for them.
+const TRIAL: Duration = Duration::from_secs(1);
+
+/// A far deadline makes no far timer before the trial is over, and does not fire early.
+#[test]
+fn makes_the_far_timer_after_a_trial() {
+    let (runtime, start) = runtime();
+    let mut alarm = Alarm::far();
+    let far = start + Duration::from_secs(10);
+    let trial_end = start + TRIAL;
+    let trial = [TimerCall::Make, TimerCall::Set(Some(trial_end))];
+    for now in [start, trial_end - 2 * EARLY] {
+        runtime.advance_to(now);
+        assert_eq!(poll(&mut alarm, Some(far), &runtime), Poll::Pending);
+        assert_eq!(runtime.log(), trial);
+    }
+    let after = [
+        TimerCall::Set(None),
+        TimerCall::MakeFar,
+        TimerCall::Set(Some(far)),
+    ];
+    // The timer of the trial fires early.
+    for now in [trial_end - EARLY, far - 2 * EARLY] {
+        runtime.advance_to(now);
+        assert_eq!(poll(&mut alarm, Some(far), &runtime), Poll::Pending);
+        assert_eq!(runtime.log(), [&trial[..], &after].concat());
+    }
+    runtime.advance_to(far);
+    assert_eq!(poll(&mut alarm, Some(far), &runtime), Poll::Ready(far));
+}
+
+/// Other far deadlines do not prolong the trial, and neither do near ones in between. A near deadline
+/// fires in the trial, too.
+#[test]
+fn other_deadlines_do_not_prolong_the_trial() {
+    let (runtime, start) = runtime();
+    let mut alarm = Alarm::far();
+    let far = |after: Duration| Some(start + after + Duration::from_secs(10));
+    let trial_end = Some(start + TRIAL);
+    for after in [0, 1, 2] {
+        let after = after * TRIAL / 4;
+        runtime.advance_to(start + after);
+        assert_eq!(poll(&mut alarm, far(after), &runtime), Poll::Pending);
+    }
+    let near = start + TRIAL / 2;
+    assert_eq!(poll(&mut alarm, Some(near), &runtime), Poll::Ready(near));
+    assert_eq!(poll(&mut alarm, far(TRIAL), &runtime), Poll::Pending);
+    let mut expected = vec![
+        TimerCall::Make,
+        TimerCall::Set(trial_end),
+        TimerCall::Set(Some(near)),
+        TimerCall::Set(trial_end),
+    ];
+    assert_eq!(runtime.log(), expected);
+    runtime.advance_to(start + TRIAL);
+    assert_eq!(poll(&mut alarm, far(2 * TRIAL), &runtime), Poll::Pending);
+    expected.extend([
+        TimerCall::Set(None),
+        TimerCall::MakeFar,
+        TimerCall::Set(far(2 * TRIAL)),
+    ]);
+    assert_eq!(runtime.log(), expected);
+}
+
+/// After the trial, an alarm for far deadlines has two timers, of which one at most is set.
 #[test]
 fn takes_another_timer_for_far_deadlines() {
     let (runtime, start) = runtime();
     let mut alarm = Alarm::far();
-    let (near, far) = (start + 10 * EARLY, start + Duration::from_secs(10));
-    for deadline in [Some(far), Some(near), None, Some(far)] {
+    let first = start + Duration::from_secs(20);
+    for now in [start, start + TRIAL] {
+        runtime.advance_to(now);
+        assert_eq!(poll(&mut alarm, Some(first), &runtime), Poll::Pending);
+    }
+    let before = runtime.log().len();
+    let (near, far) = (start + 2 * TRIAL, start + Duration::from_secs(12));
+    for deadline in [Some(near), None, Some(far)] {
         assert_eq!(poll(&mut alarm, deadline, &runtime), Poll::Pending);
     }
     let expected = [
-        TimerCall::MakeFar,
-        TimerCall::Set(Some(far)),
         TimerCall::Set(None),
-        TimerCall::Make,
         TimerCall::Set(Some(near)),
-        TimerCall::Set(None),
-        TimerCall::Set(None),
         TimerCall::Set(None),
         TimerCall::Set(Some(far)),
     ];
-    assert_eq!(runtime.log(), expected);
+    assert_eq!(runtime.log()[before..], expected);
     runtime.advance_to(far);
     assert_eq!(poll(&mut alarm, Some(far), &runtime), Poll::Ready(far));
 }
