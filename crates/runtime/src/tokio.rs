@@ -152,8 +152,9 @@ impl Runtime for Tokio {
             if !started.is_connected {
                 stream.writable().await?;
             }
-            socket::finish_tcp(&SockRef::from(&stream), peer, &options)?;
-            Ok(TokioStream::boxed(stream, PeerAddr::Ip(peer)))
+            let local = socket::finish_tcp(&SockRef::from(&stream), peer, &options)?;
+            let local = local.map(PeerAddr::Ip);
+            Ok(TokioStream::boxed(stream, PeerAddr::Ip(peer), local))
         })
     }
 
@@ -170,7 +171,7 @@ impl Runtime for Tokio {
                 stream.writable().await?;
             }
             socket::finish_unix(&SockRef::from(&stream))?;
-            Ok(TokioStream::boxed(stream, PeerAddr::Unix(peer)))
+            Ok(TokioStream::boxed(stream, PeerAddr::Unix(peer), None))
         })
     }
 

@@ -20,8 +20,9 @@ pub(crate) fn connect_tcp<W: Watch<TcpStream>>(
         if !started.is_connected {
             writable(&stream).await?;
         }
-        socket::finish_tcp(&SockRef::from(stream.socket()), peer, &options)?;
-        Ok(ReactorStream::boxed(stream, PeerAddr::Ip(peer)))
+        let local = socket::finish_tcp(&SockRef::from(stream.socket()), peer, &options)?;
+        let local = local.map(PeerAddr::Ip);
+        Ok(ReactorStream::boxed(stream, PeerAddr::Ip(peer), local))
     })
 }
 
@@ -38,6 +39,6 @@ where
             writable(&stream).await?;
         }
         socket::finish_unix(&SockRef::from(stream.socket()))?;
-        Ok(ReactorStream::boxed(stream, PeerAddr::Unix(peer)))
+        Ok(ReactorStream::boxed(stream, PeerAddr::Unix(peer), None))
     })
 }

@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::marker::PhantomData;
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{Shutdown, TcpStream};
 #[cfg(unix)]
 use std::os::unix::net::UnixStream;
 use std::pin::Pin;
@@ -20,6 +20,8 @@ use crate::{PeerAddr, Stream, socket};
 pub(super) struct ReactorStream<S, W> {
     socket: W,
     peer: PeerAddr,
+    /// The address of this side, if it has one.
+    local: Option<PeerAddr>,
     /// False after a read that took all there was. The next read then waits for the reactor first:
     /// async-io's own reads try the socket twice before they wait, and each try is a system call.
     may_have_data: bool,
@@ -35,9 +37,6 @@ pub(super) trait RawStream: Debug + Send + Sync + 'static {
     fn send_vectored(&self, parts: &[IoSlice<'_>]) -> io::Result<usize>;
     fn shut_down_write(&self) -> io::Result<()>;
     fn reset_on_close(&self);
-
-    /// Returns the address of this side, if it has one.
-    fn local_ip(&self) -> Option<SocketAddr>;
 }
 
 /// Implements the reading and writing of a socket of the standard library.
@@ -72,10 +71,6 @@ impl RawStream for TcpStream {
         // This fails only on a socket that is closed or reset already.
         let _ = socket::reset_on_close(&SockRef::from(self));
     }
-
-    fn local_ip(&self) -> Option<SocketAddr> {
-        self.local_addr().ok()
-    }
 }
 
 #[cfg(unix)]
@@ -87,17 +82,14 @@ impl RawStream for UnixStream {
     }
 
     fn reset_on_close(&self) {}
-
-    fn local_ip(&self) -> Option<SocketAddr> {
-        None
-    }
 }
 
 impl<S: RawStream, W: Watch<S>> ReactorStream<S, W> {
-    pub(super) fn boxed(socket: W, peer: PeerAddr) -> Box<dyn Stream> {
+    pub(super) fn boxed(socket: W, peer: PeerAddr, local: Option<PeerAddr>) -> Box<dyn Stream> {
         Box::new(Self {
             socket,
             peer,
+            local,
             may_have_data: true,
             kind: PhantomData,
         })
@@ -152,7 +144,7 @@ impl<S: RawStream, W: Watch<S>> Stream for ReactorStream<S, W> {
     }
 
     fn local_addr(&self) -> Option<PeerAddr> {
-        self.socket.socket().local_ip().map(PeerAddr::Ip)
+        self.local.clone()
     }
 
     fn abort(self: Box<Self>) {
@@ -233,6 +225,7 @@ mod tests {
         let mut ours = ReactorStream {
             socket: Async::new(socket).expect("a socket"),
             peer: PeerAddr::Ip(address),
+            local: None,
             may_have_data: true,
             kind: PhantomData,
         };
@@ -319,10 +312,6 @@ mod tests {
         }
 
         fn reset_on_close(&self) {}
-
-        fn local_ip(&self) -> Option<SocketAddr> {
-            None
-        }
     }
 
     /// An end that is reported with the last data, and only once, is found also when the report comes
@@ -332,6 +321,7 @@ mod tests {
         let mut ours = ReactorStream {
             socket: Edges::default(),
             peer: PeerAddr::Ip((Ipv4Addr::LOCALHOST, 1).into()),
+            local: None,
             may_have_data: true,
             kind: PhantomData,
         };

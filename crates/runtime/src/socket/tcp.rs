@@ -32,26 +32,27 @@ pub(crate) fn start_tcp(peer: SocketAddr, options: &TcpOptions) -> io::Result<St
 }
 
 /// Completes an attempt whose socket has become writable: returns its error, or sets the options
-/// that must wait for the connection.
+/// that must wait for the connection, and returns the address of this side if it is known.
 pub(crate) fn finish_tcp(
     socket: &SockRef<'_>,
     peer: SocketAddr,
     options: &TcpOptions,
-) -> io::Result<()> {
+) -> io::Result<Option<SocketAddr>> {
     if let Some(error) = socket.take_error()? {
         return Err(error);
     }
     // The kernel may choose the very port that we connect to as our source port, when no server
     // listens on it. TCP then connects the socket to itself, and a dead server looks alive.
-    if peer.ip().is_loopback() && socket.local_addr()?.as_socket() == Some(peer) {
+    let local = socket.local_addr().ok().and_then(|addr| addr.as_socket());
+    if peer.ip().is_loopback() && local == Some(peer) {
         let _ = reset_on_close(socket);
         return Err(io::ErrorKind::ConnectionRefused.into());
     }
     // Set only now, because it would limit the time to connect too.
-    match options.user_timeout {
-        Some(timeout) => set_user_timeout(socket, timeout),
-        None => Ok(()),
+    if let Some(timeout) = options.user_timeout {
+        set_user_timeout(socket, timeout)?;
     }
+    Ok(local)
 }
 
 /// Makes the socket send RST when it is closed, and leave no TIME_WAIT.

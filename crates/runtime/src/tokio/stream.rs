@@ -2,7 +2,6 @@
 
 use std::fmt::Debug;
 use std::io::{self, IoSlice};
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -20,6 +19,8 @@ use crate::{PeerAddr, Stream, socket};
 pub(super) struct TokioStream<S> {
     socket: S,
     peer: PeerAddr,
+    /// The address of this side, if it has one.
+    local: Option<PeerAddr>,
 }
 
 /// What a stream needs from its socket.
@@ -27,9 +28,6 @@ pub(super) trait RawStream:
     ::tokio::io::AsyncRead + ::tokio::io::AsyncWrite + Debug + Send + Sync + Unpin + 'static
 {
     fn reset_on_close(&self);
-
-    /// Returns the address of this side, if it has one.
-    fn local_ip(&self) -> Option<SocketAddr>;
 }
 
 impl RawStream for TcpStream {
@@ -37,24 +35,20 @@ impl RawStream for TcpStream {
         // This fails only on a socket that is closed or reset already.
         let _ = socket::reset_on_close(&SockRef::from(self));
     }
-
-    fn local_ip(&self) -> Option<SocketAddr> {
-        self.local_addr().ok()
-    }
 }
 
 #[cfg(unix)]
 impl RawStream for UnixStream {
     fn reset_on_close(&self) {}
-
-    fn local_ip(&self) -> Option<SocketAddr> {
-        None
-    }
 }
 
 impl<S: RawStream> TokioStream<S> {
-    pub(super) fn boxed(socket: S, peer: PeerAddr) -> Box<dyn Stream> {
-        Box::new(Self { socket, peer })
+    pub(super) fn boxed(socket: S, peer: PeerAddr, local: Option<PeerAddr>) -> Box<dyn Stream> {
+        Box::new(Self {
+            socket,
+            peer,
+            local,
+        })
     }
 }
 
@@ -64,7 +58,7 @@ impl<S: RawStream> Stream for TokioStream<S> {
     }
 
     fn local_addr(&self) -> Option<PeerAddr> {
-        self.socket.local_ip().map(PeerAddr::Ip)
+        self.local.clone()
     }
 
     fn abort(self: Box<Self>) {
