@@ -25,7 +25,9 @@ mod dns_scheme;
 mod srv_scheme;
 
 mod factory;
+mod late;
 
 pub use self::attributes::LookupReport;
 pub use self::factory::{DnsFactory, SrvFactory};
+pub(crate) use self::late::LateFactories;
 pub use self::options::{AddressFamilies, DnsOptions};
