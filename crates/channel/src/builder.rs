@@ -10,7 +10,7 @@ mod security_layer;
 mod security_layers;
 
 use std::fmt;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 use std::time::Duration;
 
 use http::HeaderValue;
@@ -672,13 +672,17 @@ impl ChannelBuilder {
                 default: default.map(Arc::from),
             },
         };
-        let policy_or = |default| {
-            let name = self.load_balancing.as_deref().unwrap_or(default);
-            parse_policy(name, &policies)
-        };
-        let default_policy = DefaultPolicy {
-            plain: policy_or(DEFAULT_POLICY)?,
-            in_group: policy_or(StaticWeightsFactory::NAME)?,
+        let has_own = !self.policies.is_empty() || !self.policy_registries.is_empty();
+        let default_policy = match self.load_balancing.as_deref() {
+            Some(name) => {
+                let chosen = parse_policy(name, &policies)?;
+                DefaultPolicy {
+                    plain: chosen.clone(),
+                    in_group: chosen,
+                }
+            }
+            None if has_own => usual_policy(&policies)?,
+            None => standard_policy(&policies)?,
         };
         let user_agent = parse_user_agent(self.user_agent.as_deref())?;
 
@@ -891,6 +895,24 @@ fn parse_config(
             let text = format!("the default service config is invalid: {error}");
             BuildError::new(BuildErrorKind::ServiceConfig, text).with_source(error)
         })
+}
+
+/// Returns the policies that are used where neither the application nor a service config chooses one.
+fn usual_policy(policies: &PolicyRegistry) -> Result<DefaultPolicy, BuildError> {
+    Ok(DefaultPolicy {
+        plain: parse_policy(DEFAULT_POLICY, policies)?,
+        in_group: parse_policy(StaticWeightsFactory::NAME, policies)?,
+    })
+}
+
+/// Returns the same of the standard policies alone. All channels share them.
+fn standard_policy(policies: &PolicyRegistry) -> Result<DefaultPolicy, BuildError> {
+    static STANDARD: OnceLock<DefaultPolicy> = OnceLock::new();
+    if let Some(policy) = STANDARD.get() {
+        return Ok(policy.clone());
+    }
+    let policy = usual_policy(policies)?;
+    Ok(STANDARD.get_or_init(|| policy).clone())
 }
 
 fn parse_policy(name: &str, policies: &PolicyRegistry) -> Result<PolicyChoice, BuildError> {

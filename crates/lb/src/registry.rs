@@ -166,15 +166,23 @@ impl PolicyOptions {
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct PolicyRegistry {
-    /// Shared, because each policy over other policies keeps a registry.
-    factories: Arc<BTreeMap<String, Arc<dyn PolicyFactory>>>,
+    /// Shared, because each policy over other policies keeps a registry. `None` while there is none.
+    factories: Option<Arc<Factories>>,
 }
+
+type Factories = BTreeMap<String, Arc<dyn PolicyFactory>>;
 
 impl PolicyRegistry {
     /// Creates a registry without a policy.
     #[must_use]
     pub fn empty() -> Self {
         Self::default()
+    }
+
+    /// Returns true without a policy.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.factories.is_none()
     }
 
     /// Adds a policy, and replaces one of the same name. Names are case-sensitive.
@@ -187,18 +195,18 @@ impl PolicyRegistry {
     /// Adds a policy, and replaces one of the same name. Names are case-sensitive.
     pub fn register(&mut self, factory: Arc<dyn PolicyFactory>) {
         let name = factory.name().to_owned();
-        Arc::make_mut(&mut self.factories).insert(name, factory);
+        Arc::make_mut(self.factories.get_or_insert_default()).insert(name, factory);
     }
 
     /// Adds all factories of `other`, in place of earlier ones of the same name.
     pub fn merge(&mut self, other: Self) {
-        if other.factories.is_empty() {
-            // What is shared stays shared.
+        // Without others, what is shared stays shared.
+        let Some(others) = other.factories else {
             return;
-        }
-        let added = other.factories.iter();
+        };
+        let added = others.iter();
         let added = added.map(|(name, factory)| (name.clone(), Arc::clone(factory)));
-        Arc::make_mut(&mut self.factories).extend(added);
+        Arc::make_mut(self.factories.get_or_insert_default()).extend(added);
     }
 
     /// Returns the factory of the policy with this name.
@@ -217,13 +225,15 @@ impl PolicyRegistry {
     /// ```
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Arc<dyn PolicyFactory>> {
-        let exact = self.factories.get(name);
-        exact.or_else(|| self.factories.get(&format!("{name}{EXPERIMENTAL}")))
+        let factories = self.factories.as_ref()?;
+        let exact = factories.get(name);
+        exact.or_else(|| factories.get(&format!("{name}{EXPERIMENTAL}")))
     }
 
     /// Iterates over the names, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.factories.keys().map(String::as_str)
+        let names = self.factories.iter().flat_map(|factories| factories.keys());
+        names.map(String::as_str)
     }
 }
 
