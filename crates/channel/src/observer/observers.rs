@@ -32,7 +32,7 @@ impl Observers {
         Self {
             of_calls: of_calls.collect(),
             list: observers.into(),
-            recent: Arc::default(),
+            recent: Arc::new(RecentEvents::new()),
         }
     }
 

@@ -13,14 +13,21 @@ use crate::core::event_text::EventLevel;
 /// The most events that are kept.
 pub(crate) const MOST_EVENTS: usize = 100;
 
+/// The room for events that a channel has from the start. Its first connection and its first call take
+/// 11.
+const FIRST_EVENTS: usize = 16;
+
 /// The longest text of an event, in bytes. A longer one is cut.
 const LONGEST_TEXT: usize = 1024;
 
+/// The room for a text that most texts need no more of, in bytes.
+const USUAL_TEXT: usize = 128;
+
 /// The last events of a channel, for inspections of it.
 ///
-/// An event is kept as it is, and becomes text when it is asked for. Those that can hold much memory,
+/// An event is kept as it is, without an allocation of its own, and becomes text when it is asked for. Those that can hold much memory,
 /// such as a list of endpoints, or what a resolver or a server has written, are kept as text.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct RecentEvents(Lock<VecDeque<RecentEvent>>);
 
 /// One of the last events.
@@ -33,15 +40,19 @@ pub(crate) struct RecentEvent {
 /// What is kept of an event.
 #[derive(Clone, Debug)]
 enum Kept {
-    Event(Arc<ChannelEvent>),
+    Event(ChannelEvent),
     Text {
         name: &'static str,
         level: EventLevel,
-        text: Arc<str>,
+        text: String,
     },
 }
 
 impl RecentEvents {
+    pub(crate) fn new() -> Self {
+        Self(Lock::new(VecDeque::with_capacity(FIRST_EVENTS)))
+    }
+
     /// Adds an event, and drops the oldest one when there are more than [`MOST_EVENTS`].
     ///
     /// [`ChannelEvent::Weights`] is left out: it comes every second, and would leave no room for others. The
@@ -74,7 +85,7 @@ impl RecentEvent {
     /// Returns true for a change of the channel's state.
     pub(crate) fn is_state(&self) -> bool {
         match &self.what {
-            Kept::Event(event) => matches!(**event, ChannelEvent::State(_)),
+            Kept::Event(event) => matches!(event, ChannelEvent::State(_)),
             Kept::Text { .. } => false,
         }
     }
@@ -82,12 +93,8 @@ impl RecentEvent {
     /// Returns the name of the event, its level and its text.
     pub(crate) fn describe(&self) -> (&'static str, EventLevel, String) {
         match &self.what {
-            Kept::Event(event) => (
-                event.name(),
-                event.level(),
-                cut_text(&**event, LONGEST_TEXT),
-            ),
-            Kept::Text { name, level, text } => (name, *level, text.to_string()),
+            Kept::Event(event) => (event.name(), event.level(), cut_text(event, LONGEST_TEXT)),
+            Kept::Text { name, level, text } => (name, *level, text.clone()),
         }
     }
 }
@@ -105,7 +112,7 @@ impl Kept {
             | ChannelEvent::LoadReportsUnsupported { .. } => Self::Text {
                 name: event.name(),
                 level: event.level(),
-                text: cut_text(event, LONGEST_TEXT).into(),
+                text: cut_text(event, LONGEST_TEXT),
             },
             ChannelEvent::Connected { .. } => {
                 let mut event = event.clone();
@@ -113,9 +120,9 @@ impl Kept {
                     info.peer_certificates = Arc::default();
                     info.authority_validator = None;
                 }
-                Self::Event(Arc::new(event))
+                Self::Event(event)
             }
-            _ => Self::Event(Arc::new(event.clone())),
+            _ => Self::Event(event.clone()),
         }
     }
 }
@@ -123,7 +130,7 @@ impl Kept {
 /// Returns what a value prints, cut to `most` bytes. No more than that is made.
 pub(crate) fn cut_text(value: &impl fmt::Display, most: usize) -> String {
     let mut cut = CutText {
-        text: String::new(),
+        text: String::with_capacity(most.min(USUAL_TEXT)),
         most,
     };
     // The error is the end of the room.
