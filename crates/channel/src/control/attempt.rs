@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use async_channel::{Receiver, Sender};
+use async_channel::Sender;
 use trunkline_connector::{
     AddressTried, ConnectOutcome, ConnectProgress, ConnectStep, Connected, ConnectionInfo,
     Connector,
@@ -17,7 +17,7 @@ use trunkline_runtime::{Lock, Runtime};
 use trunkline_transport::{CallLine, Connection, ConnectionDriver, HttpOptions, handshake_in_line};
 
 use crate::control::event::ControlEvent;
-use crate::control::live::Alive;
+use crate::control::held::{Held, Released};
 use crate::control::loss::report_to;
 use crate::core::address_fate::{AddressFate, AddressOutcome};
 use crate::core::connections::ConnectionId;
@@ -38,9 +38,9 @@ pub(crate) struct ConnectAttempt {
     pub(crate) http: HttpOptions,
     pub(crate) events: Sender<ControlEvent>,
     /// Held until the attempt and its connection have ended.
-    pub(crate) alive: Option<Alive>,
-    /// Closed when the attempt is to be cancelled.
-    pub(crate) cancelled: Receiver<()>,
+    pub(crate) alive: Option<Held>,
+    /// Released when the attempt is to be cancelled.
+    pub(crate) cancelled: Released,
 }
 
 impl ConnectAttempt {
@@ -63,12 +63,11 @@ impl ConnectAttempt {
         let result = {
             let mut connect = pin!(self.connect(&phases));
             let mut timer = self.runtime.sleep_until(self.deadline);
-            let mut cancelled = pin!(self.cancelled.recv());
             poll_fn(|cx| {
                 if let Poll::Ready(result) = connect.as_mut().poll(cx) {
                     return Poll::Ready(Ok(result));
                 }
-                if cancelled.as_mut().poll(cx).is_ready() {
+                if self.cancelled.poll_released(cx).is_ready() {
                     return Poll::Ready(Err(Interrupted::Cancelled));
                 }
                 pin!(&mut timer)

@@ -1,44 +1,36 @@
 //! What runs for a channel beside its control task: attempts, connections and watches.
 
-use std::convert::Infallible;
-use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use async_channel::{Receiver, Sender};
-use futures_core::Stream;
 use trunkline_status::Status;
 use trunkline_transport::ConnectionEnd;
+
+use crate::control::held::{Held, Released, held};
 
 /// Follows the tasks and the connections of a channel.
 pub(crate) struct Live {
     /// `None` once [`poll_gone`](Self::poll_gone) was called.
-    own: Option<Alive>,
-    gone: Pin<Box<Receiver<Infallible>>>,
+    own: Option<Held>,
+    gone: Released,
     /// The connections, also those that take no new calls any more. Some may be gone.
     connections: Vec<ConnectionEnd>,
     /// The length of `connections` at which those that are gone are removed.
     full: usize,
 }
 
-/// Held by each task as long as it runs.
-#[derive(Clone)]
-pub(crate) struct Alive {
-    _channel: Sender<Infallible>,
-}
-
 impl Live {
     pub(crate) fn new() -> Self {
-        let (alive, gone) = async_channel::bounded(1);
+        let (own, gone) = held();
         Self {
-            own: Some(Alive { _channel: alive }),
-            gone: Box::pin(gone),
+            own: Some(own),
+            gone,
             connections: Vec::new(),
             full: 16,
         }
     }
 
-    /// Returns what a new task holds; `None` once [`poll_gone`](Self::poll_gone) was called.
-    pub(crate) fn task(&self) -> Option<Alive> {
+    /// Returns what a new task holds as long as it runs; `None` once [`poll_gone`](Self::poll_gone) was called.
+    pub(crate) fn task(&self) -> Option<Held> {
         self.own.clone()
     }
 
@@ -61,6 +53,6 @@ impl Live {
     /// Waits until all tasks have ended. No new one begins.
     pub(crate) fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.own = None;
-        self.gone.as_mut().poll_next(cx).map(|_| ())
+        self.gone.poll_released(cx)
     }
 }

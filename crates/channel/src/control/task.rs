@@ -17,6 +17,7 @@ use trunkline_transport::{Connection, HttpOptions};
 use crate::control::attempt::ConnectAttempt;
 use crate::control::closing::{self, Closing};
 use crate::control::event::ControlEvent;
+use crate::control::held::{Held, held};
 use crate::control::inbox::Inbox;
 use crate::control::lines::Lines;
 use crate::control::live::Live;
@@ -119,15 +120,15 @@ struct ControlTask {
 struct AttemptHandle {
     /// The connection that it is to make.
     connection: ConnectionId,
-    /// Closes the channel that the attempt waits on when it is dropped.
-    _cancel: Sender<()>,
+    /// Held while the attempt may run.
+    _held: Held,
 }
 
 /// A watch that runs; dropping it cancels the watch.
 struct WatchHandle {
     permit: Sender<()>,
-    /// Closes the channel that the watch waits on when it is dropped.
-    _cancel: Sender<()>,
+    /// Held while the watch may run.
+    _held: Held,
 }
 
 impl ControlTask {
@@ -393,10 +394,10 @@ impl ControlTask {
                 } => {
                     let mut http = self.http.clone();
                     http.keepalive.time = keepalive_time;
-                    let (cancel, cancelled) = async_channel::bounded(1);
+                    let (held, cancelled) = held();
                     let handle = AttemptHandle {
                         connection,
-                        _cancel: cancel,
+                        _held: held,
                     };
                     self.attempts.insert(id, handle);
                     let attempt = ConnectAttempt {
@@ -441,11 +442,11 @@ impl ControlTask {
     }
 
     fn start_watch(&mut self, watch: WatchId, ready: &ReadyConnection<Connection>, call: Watch) {
-        let (cancel, cancelled) = async_channel::bounded(1);
+        let (held, cancelled) = held();
         let (permit, permits) = async_channel::bounded(1);
         let handle = WatchHandle {
             permit,
-            _cancel: cancel,
+            _held: held,
         };
         self.watches.insert(watch, handle);
         let task = WatchTask {

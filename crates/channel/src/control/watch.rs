@@ -16,7 +16,7 @@ use trunkline_status::Status;
 use trunkline_transport::{Connection, Incoming, IncomingFrame, RequestBody};
 
 use crate::control::event::ControlEvent;
-use crate::control::live::Alive;
+use crate::control::held::{Held, Released};
 use crate::credentials::CredentialsRequest;
 use crate::grpc;
 use crate::shared::ChannelShared;
@@ -37,22 +37,21 @@ pub(crate) struct WatchTask {
     pub(crate) shared: Arc<ChannelShared>,
     pub(crate) events: Sender<ControlEvent>,
     /// Held until the watch has ended.
-    pub(crate) _alive: Option<Alive>,
+    pub(crate) _alive: Option<Held>,
     /// One permit arrives for each message that the policy has handled, and the next message is
     /// read only then. A server that sends faster can fill the flow-control window, but no memory
     /// beyond it.
     pub(crate) permits: Receiver<()>,
-    /// Closed when the watch is to be cancelled.
-    pub(crate) cancelled: Receiver<()>,
+    /// Released when the watch is to be cancelled.
+    pub(crate) cancelled: Released,
 }
 
 impl WatchTask {
     pub(crate) async fn run(self) {
         let ended = {
             let mut call = pin!(self.receive());
-            let mut cancelled = pin!(self.cancelled.recv());
             poll_fn(|cx| {
-                if cancelled.as_mut().poll(cx).is_ready() {
+                if self.cancelled.poll_released(cx).is_ready() {
                     return Poll::Ready(None);
                 }
                 call.as_mut().poll(cx).map(Some)
@@ -108,7 +107,7 @@ impl WatchTask {
             }
             while let Some(message) = messages.next()? {
                 self.report(WatchEvent::Message(message));
-                // `permits` is closed only together with `cancelled`, and that ends this future.
+                // `permits` is closed only when the watch is cancelled, and that ends this future.
                 let _ = self.permits.recv().await;
             }
         }
