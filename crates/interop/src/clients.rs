@@ -14,6 +14,7 @@ use trunkline::{
 use trunkline_testkit::proto::helloworld::HelloRequest;
 use trunkline_testkit::proto::helloworld::greeter_client::GreeterClient;
 
+use crate::clock::LIMIT;
 use crate::wrong::Wrong;
 
 /// The deadline of a call. It is far longer than a call takes, so that a call that waits for a
@@ -38,14 +39,14 @@ impl NamedRuntime {
     ///
     /// # Errors
     ///
-    /// When there is no result after twice the deadline of a call.
+    /// When there is no result after [`LIMIT`].
     pub(crate) fn wait<T: Send + 'static>(
         &self,
         future: impl Future<Output = T> + Send + 'static,
     ) -> Result<T, String> {
         self.start(future)
-            .recv_timeout(2 * DEADLINE)
-            .map_err(|error| format!("no end long after the deadline: {error}"))
+            .recv_timeout(LIMIT)
+            .map_err(|error| format!("no end after {} s: {error}", LIMIT.as_secs()))
     }
 
     /// Runs a future on the runtime, and returns the receiver of its result.

@@ -8,9 +8,9 @@ use crate::wrong::Wrong;
 /// How often [`until`] tests its condition.
 const TICK: Duration = Duration::from_millis(10);
 
-/// The maximum wait of [`until`]. Every condition of the checks is met within a few seconds, so after
-/// this time it never will be.
-pub(crate) const LIMIT: Duration = Duration::from_secs(20);
+/// The maximum wait for anything. What the checks wait for comes within a few seconds, and on a very busy machine
+/// within half a minute, so after this time it never will.
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
 /// The current time.
 #[expect(

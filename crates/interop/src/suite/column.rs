@@ -7,10 +7,8 @@ use super::cases::{CASES, Case, Soak, Task};
 use super::judge::{Feature, Verdict};
 use super::stub::{Place, Stub};
 use crate::clients::NamedRuntime;
+use crate::clock::LIMIT;
 use crate::wrong::Wrong;
-
-/// The longest time for a case, or for the end of a soak.
-const LIMIT: Duration = Duration::from_secs(30);
 
 /// The results of all cases against one server, in the order of the cases.
 #[derive(Debug)]

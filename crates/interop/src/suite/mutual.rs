@@ -1,7 +1,5 @@
 //! Client certificates. gRPC's suite has no case for them.
 
-use std::time::Duration;
-
 use tonic::Code;
 use trunkline::{BoxFuture, Tls};
 use trunkline_testkit::certificates::Issued;
@@ -13,10 +11,8 @@ use super::column::{Cell, on_all};
 use super::judge::failed;
 use super::stub::{Place, Stub};
 use crate::clients::NamedRuntime;
+use crate::clock::LIMIT;
 use crate::wrong::Wrong;
-
-/// The longest time for a case.
-const LIMIT: Duration = Duration::from_secs(20);
 
 /// What the cases are about, in their order.
 pub(super) const CASES: [&str; 3] = [
