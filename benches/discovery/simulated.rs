@@ -29,7 +29,7 @@ pub(crate) fn report(is_whole: bool, results: &mut Results) -> Value {
     // The number of seeds, and of calls a second.
     let (seeds, calls): (u64, u32) = if is_whole { (30, 50) } else { (1, 5) };
     results.notes.push(format!(
-        "{seeds} seeds; round_robin; {calls} calls a second in an open loop, each with a deadline of 1 s; 1 ms each way"
+        "simulated: {seeds} seeds; round_robin; {calls} calls a second in an open loop, each with a deadline of 1 s; 1 ms each way"
     ));
     let (mut rows, mut raw) = (Vec::new(), Vec::new());
     for (name, change) in CHANGES {
@@ -48,7 +48,8 @@ pub(crate) fn report(is_whole: bool, results: &mut Results) -> Value {
         });
     }
     results.tables.push(Table {
-        title: "Seconds until all calls go where they should, and calls that failed".to_owned(),
+        title: "Simulated: seconds until all calls go where they should, and calls that failed"
+            .to_owned(),
         measure: "discovery".to_owned(),
         plot: None,
         is_judged: false,

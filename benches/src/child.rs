@@ -100,12 +100,23 @@ impl Child {
                 }
             })
     }
+
+    /// Kills the child, and returns the lines that it has written and that were not read.
+    pub fn kill(&mut self) -> Vec<String> {
+        self.end();
+        // The pipe is at its end, unless the child has left it to a child of its own.
+        self.output.iter().collect()
+    }
+
+    fn end(&mut self) {
+        // Fails only if the child has ended already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
 }
 
 impl Drop for Child {
     fn drop(&mut self) {
-        // Fails only if the child has ended already.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        self.end();
     }
 }
