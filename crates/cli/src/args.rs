@@ -279,7 +279,7 @@ pub(crate) struct ChannelArgs {
     /// Sends this as :authority
     #[arg(long, value_name = "A", help_heading = CHANNEL)]
     pub(crate) authority: Option<String>,
-    /// Waits at least this long after a successful resolution before the next
+    /// Waits at least this long before a refresh, and between resolutions for lost connections
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds, help_heading = CHANNEL)]
     pub(crate) min_resolution_interval: Duration,
     /// Sends a PING when nothing has come for SECONDS (10 at least), and gives the connection up when

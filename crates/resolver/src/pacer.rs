@@ -10,8 +10,9 @@ use crate::{ResolverSchedule, Verdict};
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Pacing {
-    /// The minimum time from a success to the next resolution; 30 s by default. Between refreshes it
-    /// is at least 100 ms, because a TTL of 0 would otherwise make an endless loop.
+    /// The minimum time from a success to the next refresh, and between two resolutions that were
+    /// requested; 30 s by default. Between refreshes it is at least 100 ms, because a TTL of 0 would
+    /// otherwise make an endless loop.
     pub min_interval: Duration,
     /// The random part that is added to the wait for a refresh, as a share of that wait; 0.1 by
     /// default, a negative value counts as 0. It only lengthens the wait: a refresh starts at most
@@ -35,7 +36,8 @@ impl Default for Pacing {
 }
 
 impl Pacing {
-    /// Sets the minimum time from a success to the next resolution. Default: 30 s.
+    /// Sets the minimum time from a success to the next refresh, and between two resolutions that were
+    /// requested. Default: 30 s.
     #[must_use]
     pub fn with_min_interval(mut self, min_interval: Duration) -> Self {
         self.min_interval = min_interval;
@@ -79,9 +81,13 @@ const LEAST_REFRESH: Duration = Duration::from_millis(100);
 ///
 /// - The first resolution is due at once.
 /// - After a success the next one is due when the TTL has expired, but not before the minimum
-///   interval, with jitter. A call of [`resolve_now`](Self::resolve_now) makes it due after the
-///   minimum interval. Any number of requests counts as one. A request during a resolution is
-///   remembered, because the answer may be older than the request.
+///   interval, with jitter: that is the refresh.
+/// - A call of [`resolve_now`](Self::resolve_now) makes one due when the TTL has expired, and after the minimum
+///   interval at the latest. But it is not before the minimum interval after the last answer to such a request:
+///   an interval has one refresh and one answer to a request at most. Any number of requests counts as one. A
+///   request during a resolution is remembered, because the answer may be older than the request.
+/// - An answer to a request does not put the refresh off, unless it is valid for longer: a name may change
+///   later than the connection is lost that was the reason of the request.
 /// - After a failure or a rejection the next one is due when the back-off ends. A request does not
 ///   shorten the back-off.
 /// - After a partial answer the next one is due after the minimum interval, or when the TTL expires,
@@ -156,12 +162,17 @@ pub struct Pacer {
     running: bool,
     /// Whether `resolve_now` was called since the last start.
     requested: bool,
+    /// Whether it was called before a start since the last success, so that the next success is an answer
+    /// to it.
+    answers_request: bool,
     /// Whether the last resolution failed.
     failed: bool,
     /// Whether the last verdict on the current or last resolution was a rejection.
     rejected: bool,
     /// When the last resolution succeeded.
     succeeded: Option<Instant>,
+    /// When the last one succeeded that was an answer to a request.
+    answered: Option<Instant>,
     /// When the answer of the last success expires, if it does.
     expires: Option<Instant>,
     /// When the answer of the last success is due for a refresh.
@@ -189,9 +200,11 @@ impl Pacer {
             created: now,
             running: false,
             requested: false,
+            answers_request: false,
             failed: false,
             rejected: false,
             succeeded: None,
+            answered: None,
             expires: None,
             refresh: None,
             retry: None,
@@ -205,7 +218,7 @@ impl Pacer {
             return false;
         }
         self.running = true;
-        self.requested = false;
+        self.answers_request |= std::mem::take(&mut self.requested);
         self.failed = false;
         self.rejected = false;
         self.retry = None;
@@ -222,9 +235,20 @@ impl Pacer {
         let Some(succeeded) = self.succeeded else {
             return Some(self.retry.unwrap_or(self.created));
         };
-        let requested = self.requested.then(|| succeeded + self.pacing.min_interval);
+        let requested = self.requested.then(|| self.request_due(succeeded));
         self.retry
             .or_else(|| requested.into_iter().chain(self.refresh).min())
+    }
+
+    /// Returns when a request is due, where the last success was at `succeeded`.
+    fn request_due(&self, succeeded: Instant) -> Instant {
+        let interval = self.pacing.min_interval;
+        // Until the TTL expires, a cache would give the same answer.
+        let useful = succeeded + interval;
+        let useful = self.expires.map_or(useful, |expires| expires.min(useful));
+        // A refresh is not counted: else each request would wait for the next one.
+        let allowed = self.answered.map(|answered| answered + interval);
+        allowed.map_or(useful, |allowed| allowed.max(useful))
     }
 
     /// Returns whether a resolution is running.
@@ -296,9 +320,13 @@ impl Pacer {
 
     /// Ends the running resolution; the next refresh is due after `refresh`, and never if it is
     /// `None`.
-    fn end(&mut self, refresh: Option<Duration>, now: Instant) {
+    fn end(&mut self, mut refresh: Option<Duration>, now: Instant) {
         self.running = false;
         self.succeeded = Some(now);
+        if std::mem::take(&mut self.answers_request) {
+            self.answered = Some(now);
+            refresh = refresh.map(|refresh| self.not_put_off(refresh, now));
+        }
         self.refresh = refresh
             .map(|refresh| self.lengthened(refresh.max(LEAST_REFRESH)))
             .and_then(|refresh| now.checked_add(refresh));
@@ -306,6 +334,17 @@ impl Pacer {
         // replaces this back-off if it accepts.
         if self.rejected {
             self.back_off(now);
+        }
+    }
+
+    /// Returns `refresh`, or what remains until the refresh that was due before if that is shorter. It is
+    /// not shorter than the TTL.
+    fn not_put_off(&self, refresh: Duration, now: Instant) -> Duration {
+        let remains = |at: Option<Instant>| at.and_then(|at| at.checked_duration_since(now));
+        let earlier = remains(self.refresh).filter(|earlier| !earlier.is_zero());
+        match (earlier, remains(self.expires)) {
+            (Some(earlier), Some(ttl)) => refresh.min(earlier.max(ttl)),
+            _ => refresh,
         }
     }
 

@@ -149,12 +149,12 @@ fn refresh_can_be_off() {
     clock.verdict(Verdict::Accepted);
     assert_eq!(clock.due(), None);
     clock.at(40).pacer.resolve_now();
-    assert_eq!(clock.due(), Some(30.0));
+    assert_eq!(clock.due(), Some(5.0));
     clock.start();
 }
 
-/// Any number of requests causes one resolution, not before the minimum interval after the last
-/// success. It comes before a later refresh, and does not delay an earlier one.
+/// Any number of requests causes one resolution. While the TTL has not expired, that is not before the minimum
+/// interval after the last success. It comes before a later refresh, and does not delay an earlier one.
 #[test]
 fn requests_are_coalesced_and_limited() {
     let mut clock = Clock::new(steady());
@@ -170,6 +170,69 @@ fn requests_are_coalesced_and_limited() {
     clock.succeed(Some(300));
     clock.verdict(Verdict::Accepted);
     assert_eq!(clock.due(), Some(333.0));
+}
+
+/// A request is due when the TTL of the answer has expired, also within the minimum interval: a refresh does
+/// not use up the one that each interval has. The next request waits for the minimum interval.
+#[test]
+fn a_request_after_the_ttl() {
+    let mut clock = Clock::new(steady());
+    clock.start();
+    clock.at(1).succeed(Some(5));
+    clock.verdict(Verdict::Accepted);
+    clock.at(31).start();
+    clock.succeed(Some(5));
+    clock.at(33).pacer.resolve_now();
+    assert_eq!(clock.due(), Some(36.0));
+    clock.at(36).start();
+    clock.succeed(Some(5));
+    clock.at(40).pacer.resolve_now();
+    // The refresh is due before the second request.
+    assert_eq!(clock.due(), Some(61.0));
+    clock.at(61).start();
+    clock.succeed(Some(5));
+    clock.at(70).pacer.resolve_now();
+    assert_eq!(clock.due(), Some(91.0), "61 s was an answer to the request");
+}
+
+/// A resolution that a request made due does not put the refresh off, unless its own answer is valid for longer: DNS
+/// may change later than the connection is lost.
+#[test]
+fn a_request_does_not_delay_the_refresh() {
+    fn check(ttl_secs: u64, expected: f64) {
+        let mut clock = Clock::new(steady());
+        clock.start();
+        clock.succeed(Some(5));
+        clock.at(20).pacer.resolve_now();
+        clock.start();
+        clock.succeed(Some(ttl_secs));
+        assert_eq!(clock.due(), Some(expected), "TTL {ttl_secs}");
+    }
+    check(5, 30.0);
+    check(15, 35.0);
+    check(60, 80.0);
+}
+
+/// A request that many clients make at one moment takes nothing from the jitter of their refreshes.
+#[test]
+fn jitter_after_a_request() {
+    let mut gaps: Vec<f64> = (0..1000)
+        .map(|seed| {
+            let now = first_instant();
+            let mut pacer = Pacer::new(Pacing::default(), seed, now);
+            assert!(pacer.poll_start(now));
+            pacer.handle_success(Some(30 * SECOND), now);
+            pacer.resolve_now();
+            let now = now + 30 * SECOND;
+            assert!(pacer.poll_start(now));
+            pacer.handle_success(Some(30 * SECOND), now);
+            let due = pacer.poll_timeout().expect("a due time");
+            (due - now).as_secs_f64()
+        })
+        .collect();
+    gaps.sort_by(f64::total_cmp);
+    assert!(gaps[0] >= 30.0 && gaps[999] <= 33.0, "{gaps:?}");
+    assert!(gaps[250] > 30.5 && gaps[750] < 32.5, "not spread: {gaps:?}");
 }
 
 /// A request during a resolution is remembered: the answer may be older than the request.
@@ -285,9 +348,9 @@ fn zeros() {
     assert_eq!(clock.skip_to_start(), 0.0);
 }
 
-/// For any sequence of events: a success and the next start are at least the minimum interval apart
-/// unless the channel rejected it, a refresh is not later than its bound, and while refreshing is on
-/// a next start is always due.
+/// For any sequence of events: a success and the next start are at least the TTL or the minimum interval apart
+/// unless the channel rejected it, two more starts take at least the minimum interval, a refresh is not later than its
+/// bound, and while refreshing is on a next start is always due.
 #[test]
 fn any_sequence_of_events() {
     for seed in 0..500 {
@@ -297,11 +360,17 @@ fn any_sequence_of_events() {
         pacing.jitter = rng.fraction();
         let (floor, jitter) = (pacing.min_interval, pacing.jitter);
         let mut clock = Clock::new(pacing);
+        // Those since the last failure.
+        let mut starts: Vec<Instant> = Vec::new();
         for step in 0..200 {
             let what = format!("seed {seed}, step {step}");
             let due = clock.pacer.poll_timeout().expect(&what);
             clock.now = clock.now.max(due);
             assert!(clock.pacer.poll_start(clock.now), "{what}");
+            starts.push(clock.now);
+            if let [.., first, _, third] = starts[..] {
+                assert!(third - first >= floor, "{what}: {:?}", third - first);
+            }
             assert_eq!(clock.pacer.poll_timeout(), None, "{what}");
             if rng.below(3) == 0 {
                 clock.pacer.resolve_now();
@@ -312,7 +381,10 @@ fn any_sequence_of_events() {
             match outcome {
                 0 => clock.pacer.handle_success(Some(ttl), clock.now),
                 1 => clock.pacer.handle_partial(Some(ttl), clock.now),
-                _ => clock.pacer.handle_failure(clock.now),
+                _ => {
+                    clock.pacer.handle_failure(clock.now);
+                    starts.clear();
+                }
             }
             clock.verdict(Verdict::Accepted);
             for _ in 0..rng.below(3) {
@@ -322,7 +394,7 @@ fn any_sequence_of_events() {
             let least = floor.max(Duration::from_millis(100));
             let bound = ttl.max(least).mul_f64(1.0 + jitter);
             match outcome {
-                0 | 1 => assert!(gap >= floor && gap <= bound, "{what}: {gap:?}"),
+                0 | 1 => assert!(gap >= floor.min(ttl) && gap <= bound, "{what}: {gap:?}"),
                 _ => assert!(gap <= SECOND * 144, "{what}: {gap:?}"),
             }
         }

@@ -146,7 +146,8 @@ impl DnsOptions {
         self
     }
 
-    /// Sets how often a name is resolved. Default: by TTL, but not within 30 s after a success.
+    /// Sets how often a name is resolved. Default: by TTL, but not within 30 s after a success; and when the
+    /// channel requests it, at the end of the TTL, once in 30 s.
     #[must_use]
     pub fn with_pacing(mut self, pacing: Pacing) -> Self {
         self.pacing = pacing;
