@@ -134,6 +134,26 @@ fn check_reports(twins: &Twins) {
     });
 }
 
+/// 5.3: calls go on while the first server takes over: each is reported once, to one of the two.
+#[test]
+fn xds_5_3_no_call_is_lost_between_servers() {
+    const CALLS: u64 = 1600;
+    let twins = Twins::new(714, [false; 2]);
+    twins.mesh.sim.run(async {
+        twins.call().await;
+        twins.planes[0].backend().restart();
+        for _ in 1..CALLS {
+            twins.call().await;
+            twins.mesh.sleep(FOUND / 1500).await;
+        }
+        assert_eq!(twins.open_streams(), [2, 0]);
+        twins.mesh.sleep(15 * SECOND).await;
+    });
+    let reported = twins.reported();
+    assert!(reported.iter().all(|calls| *calls > 0), "{reported:?}");
+    assert_eq!(reported.iter().sum::<u64>(), CALLS);
+}
+
 /// 3.2.12: the authority is rewritten where the server in use is trusted, also if another server sent the
 /// same route before.
 #[test]
