@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use trunkline::Tls;
 use trunkline_channelz::Channelz;
 use trunkline_testkit::backend::{Backend, Options, Program};
+use trunkline_testkit::closed::ClosedTcp;
 
 use super::admin_server::AdminServer;
 use super::cases::MAX_STREAMS;
@@ -102,7 +103,7 @@ struct Channels {
     _secure: Stub,
     /// A channel to an address where nothing listens, with one call.
     _failing: Client,
-    nowhere: SocketAddr,
+    nowhere: ClosedTcp,
     /// A channel without a call.
     _unused: Client,
 }
@@ -135,12 +136,12 @@ impl Channels {
         let certificate = certificates.server.chain.first();
         let certificate = certificate.ok_or("no certificate")?.iter();
 
-        // The port was free a moment ago.
-        let nowhere = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-        let failing = client(&format!("ipv4:{nowhere}"), on)?;
+        let nowhere = ClosedTcp::new()?;
+        let address = nowhere.address();
+        let failing = client(&format!("ipv4:{address}"), on)?;
         if let Ok(peer) = failing.greet_now() {
             return Err(
-                format!("a call to {nowhere}, where nothing listens, reached {peer}").into(),
+                format!("a call to {address}, where nothing listens, reached {peer}").into(),
             );
         }
         Ok(Self {
@@ -185,13 +186,13 @@ impl Channels {
             "subchannels": [self.expected_subchannel(secure, 1, true)],
         }));
         channels.push(json!({
-            "name": format!("ipv4:{}", self.nowhere),
-            "target": format!("ipv4:{}", self.nowhere),
+            "name": format!("ipv4:{}", self.nowhere.address()),
+            "target": format!("ipv4:{}", self.nowhere.address()),
             "state": "TRANSIENT_FAILURE",
             "calls": [1, 0, 1],
             "subchannels": [{
-                "name": self.nowhere.to_string(),
-                "target": self.nowhere.to_string(),
+                "name": self.nowhere.address().to_string(),
+                "target": self.nowhere.address().to_string(),
                 "calls": [0, 0, 0],
                 "max_connections": 1,
                 "sockets": [],
