@@ -212,7 +212,8 @@ fn processor_seconds(line: &str) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::judge;
+    use super::{TIMED, judge, processor_seconds};
+    use crate::process::Run;
 
     const OUTPUT: &str = "#2\tINITED cov: 60 ft: 61 corp: 1/1b exec/s: 0 rss: 40Mb\n\
         #9000\tNEW    cov: 140 ft: 261 corp: 9/41b lim: 4 exec/s: 900 rss: 41Mb L: 4/4 MS: 1 CMP-\n\
@@ -230,6 +231,20 @@ mod tests {
         let line = judge("x", 20, OUTPUT).expect("10,000 in 20 s is just enough");
         assert!(line.starts_with("x: 10000 executions"), "{line}");
         assert!(line.contains(" 141 edges"), "{line}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_shell_prints_the_processor_time_and_keeps_the_status() {
+        let program = ["sh", "-c", "echo done; exit 3"];
+        let run = Run::new("sh", false)
+            .args(["-c", TIMED, "sh"])
+            .args(program);
+        let ran = run.finish().expect("there is a shell");
+        assert_eq!(ran.status.code(), Some(3));
+        let lines: Vec<&str> = ran.output.lines().collect();
+        let last = lines.last().copied().and_then(processor_seconds);
+        assert_eq!((lines[0], last.is_some()), ("done", true), "{lines:?}");
     }
 
     /// On a busy machine a target gets a part of the time. One that waits uses little of it.
