@@ -12,7 +12,8 @@ use async_io::Async;
 use bytes::Bytes;
 use h2::client::{ResponseFuture, SendRequest};
 use h2::{RecvStream, SendStream};
-use http::{Request, Response};
+use http::header::USER_AGENT;
+use http::{HeaderValue, Request, Response};
 use http_body::{Body, Frame};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
@@ -24,11 +25,13 @@ use trunkline_benches::protocol::{Case, Setup};
 
 use crate::one_write::OneWrite;
 use crate::stack::{Connected, Stack, backends, origin};
-use crate::variant::Shape;
+use crate::variant::{self, Shape, Variant};
 
 /// The windows of a stream and of a connection, in bytes.
 const STREAM_WINDOW: u32 = 2 * 1024 * 1024;
 const CONNECTION_WINDOW: u32 = 5 * 1024 * 1024;
+/// That of ours, so that both send the same bytes.
+const USER_AGENT_VALUE: &str = concat!("grpc-rust-trunkline/", env!("CARGO_PKG_VERSION"));
 /// Messages up to this length are handed to h2 without asking for room: the window is larger.
 const SMALL: usize = 16 * 1024;
 
@@ -37,11 +40,12 @@ const SMALL: usize = 16 * 1024;
 pub(crate) struct Bare {
     setup: Arc<Setup>,
     shape: Shape,
+    user_agent: Option<HeaderValue>,
     tls: Arc<ClientConfig>,
 }
 
 impl Bare {
-    pub(crate) fn new(setup: Arc<Setup>, shape: Shape) -> Self {
+    pub(crate) fn new(setup: Arc<Setup>, variant: Variant) -> Self {
         let root = CertificateDer::from_pem_slice(setup.root_pem.as_bytes());
         let mut roots = RootCertStore::empty();
         let root = root.expect("a certificate in PEM");
@@ -54,7 +58,9 @@ impl Bare {
         tls.alpn_protocols = vec![b"h2".to_vec()];
         Self {
             setup,
-            shape,
+            shape: variant.shape,
+            user_agent: (variant.stack == variant::Stack::BareWithUserAgent)
+                .then(|| HeaderValue::from_static(USER_AGENT_VALUE)),
             tls: Arc::new(tls),
         }
     }
@@ -129,6 +135,7 @@ impl Stack for Bare {
         }
         let service = BareChannel {
             connections,
+            user_agent: self.user_agent.clone(),
             at: 0,
             next: Arc::new(AtomicUsize::new(0)),
         };
@@ -143,6 +150,7 @@ impl Stack for Bare {
 #[derive(Clone)]
 pub(crate) struct BareChannel {
     connections: Vec<SendRequest<Bytes>>,
+    user_agent: Option<HeaderValue>,
     /// The connection of the next call.
     at: usize,
     next: Arc<AtomicUsize>,
@@ -161,7 +169,10 @@ impl Service<Request<tonic::body::Body>> for BareChannel {
     }
 
     fn call(&mut self, request: Request<tonic::body::Body>) -> BareCall {
-        let (head, body) = request.into_parts();
+        let (mut head, body) = request.into_parts();
+        if let Some(user_agent) = &self.user_agent {
+            head.headers.insert(USER_AGENT, user_agent.clone());
+        }
         let head = Request::from_parts(head, ());
         match self.connections[self.at].send_request(head, false) {
             Ok((response, stream)) => {

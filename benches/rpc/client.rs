@@ -23,7 +23,7 @@ pub(crate) fn run(name: &str) {
     let variant = Variant::named(name);
     watchers::listen(variant.watcher);
     let package = match variant.stack {
-        variant::Stack::Bare => "h2",
+        variant::Stack::Bare | variant::Stack::BareWithUserAgent => "h2",
         variant::Stack::Tonic => "tonic",
         variant::Stack::Trunkline => "trunkline",
     };
@@ -44,12 +44,9 @@ pub(crate) fn run(name: &str) {
         ToClient::Setup(_) => panic!("a second setup"),
     });
     match variant.stack {
-        variant::Stack::Bare => serve(
-            &executor,
-            &Bare::new(setup, variant.shape),
-            &variant,
-            rounds,
-        ),
+        variant::Stack::Bare | variant::Stack::BareWithUserAgent => {
+            serve(&executor, &Bare::new(setup, variant), &variant, rounds);
+        }
         variant::Stack::Tonic => serve(&executor, &Tonic { setup }, &variant, rounds),
         variant::Stack::Trunkline => {
             serve(&executor, &Trunkline { setup, variant }, &variant, rounds);

@@ -76,7 +76,7 @@ impl Contestant {
         match &self.start {
             Start::Peer(_) => Side::Peer,
             Start::Variant(variant, _) => match variant.stack {
-                Stack::Bare => Side::Floor,
+                Stack::Bare | Stack::BareWithUserAgent => Side::Floor,
                 Stack::Tonic => Side::Peer,
                 Stack::Trunkline => Side::Ours,
             },

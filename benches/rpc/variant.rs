@@ -36,6 +36,8 @@ pub(crate) enum Watcher {
 pub(crate) enum Stack {
     /// h2 alone: the floor.
     Bare,
+    /// The same, and each call has the header `user-agent`, which every client of an application sends.
+    BareWithUserAgent,
     /// tonic's `Channel`, or `Channel::balance_list`.
     Tonic,
     /// Ours.
@@ -103,8 +105,9 @@ const TONIC: Variant = variant("tonic", Stack::Tonic, Shape::Tokio);
 const TOKIO: Variant = variant("tokio", Stack::Trunkline, Shape::Tokio);
 
 /// Variants with one thread.
-pub(crate) const ONE_THREAD: [Variant; 11] = [
+pub(crate) const ONE_THREAD: [Variant; 12] = [
     A,
+    variant("A, user agent", Stack::BareWithUserAgent, Shape::Tokio),
     variant("A, async-std block_on", Stack::Bare, Shape::AsyncStdBlockOn),
     variant("A, async-std pool", Stack::Bare, Shape::AsyncStdPool),
     TONIC,
