@@ -292,6 +292,64 @@ fn a_call_whose_body_fails_leaves_its_place() {
     assert_eq!(frames, EXPECTED);
 }
 
+/// Returns a connection to a peer with this limit.
+async fn connect(sim: &Sim, peer: &Peer, calls: u8) -> Connection {
+    peer.send(&limit(calls));
+    let (stream, options) = (Box::new(peer.clone()), HttpOptions::default());
+    let made = handshake(stream, &options, sim.runtime(), |_| ()).await;
+    let (connection, driver) = made.expect("a connection");
+    sim.runtime().spawn(Box::pin(driver));
+    connection
+}
+
+/// As many calls as the limit are sent, also where they begin together, and the next one once there is
+/// room.
+#[test]
+fn calls_up_to_the_limit_are_sent() {
+    let sim = Sim::new(1);
+    let peer = Peer::default();
+    sim.run(async {
+        let connection = connect(&sim, &peer, 2).await;
+        let first = begin(&sim, &connection, Kind::Empty).await;
+        let _second = begin(&sim, &connection, Kind::Unary).await;
+        let third = begin(&sim, &connection, Kind::Empty).await;
+        assert!(third.is_in_line());
+        sim.spawn("third", async move {
+            let _ = third.await;
+        });
+        rest(&sim).await;
+        let headers = |frames: Vec<(u8, u32)>| {
+            let headers = frames.into_iter().filter(|(kind, _)| *kind == HEADERS);
+            headers.map(|(_, stream)| stream).collect::<Vec<_>>()
+        };
+        assert_eq!(headers(peer.frames()), [1, 3]);
+        peer.send(&answer(1));
+        peer.wake();
+        first.await.expect("an answer");
+        rest(&sim).await;
+        assert_eq!(headers(peer.frames()), [1, 3, 5]);
+    });
+}
+
+/// A call that fills the limit is cancelled when it is dropped, though no other one follows.
+#[test]
+fn a_call_that_fills_the_limit_is_cancelled() {
+    for kind in [Kind::Empty, Kind::Streaming] {
+        let sim = Sim::new(1);
+        let peer = Peer::default();
+        let frames = sim.run(async {
+            let connection = connect(&sim, &peer, 1).await;
+            let call = begin(&sim, &connection, kind).await;
+            rest(&sim).await;
+            drop(call);
+            rest(&sim).await;
+            peer.frames()
+        });
+        assert_eq!(frames.first(), Some(&(HEADERS, 1)), "{kind:?}");
+        assert_eq!(frames.last(), Some(&(RST_STREAM, 1)), "{kind:?}");
+    }
+}
+
 /// A server that answers a call before it has let all of the request be sent is not sent the rest. The
 /// call is reset, so the place of its stream is free for the next one.
 ///
