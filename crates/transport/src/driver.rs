@@ -41,8 +41,9 @@ pub struct ConnectionDriver {
     established: Instant,
     /// Decides when the peer has not read for too long.
     stall: Stall,
-    /// `None` when neither keepalive nor an adaptive window is asked for.
-    probes: Option<Probes>,
+    /// `None` when neither keepalive nor an adaptive window is asked for. In a box, because most connections
+    /// have none, and a client may keep a thousand connections.
+    probes: Option<Box<Probes>>,
     /// How many small DATA frames may come for calls that have ended before the connection takes no
     /// new calls.
     most_late: usize,
@@ -74,7 +75,7 @@ impl ConnectionDriver {
         let bandwidth = (options.adaptive_window).then(BandwidthEstimator::new);
         let is_asked = keepalive.is_some() || bandwidth.is_some();
         let pings = is_asked.then(|| connection.ping_pong()).flatten();
-        let probes = pings.map(|pings| Probes::new(pings, keepalive, bandwidth));
+        let probes = pings.map(|pings| Box::new(Probes::new(pings, keepalive, bandwidth)));
         // A caller's turn does not serve the probes.
         let turns = Arc::new(Turns::new(
             connection,
@@ -164,7 +165,7 @@ impl ConnectionDriver {
     /// given up, and continues when it is to be polled again.
     fn poll_time(&mut self, cx: &mut Context<'_>) -> Poll<ControlFlow<LostReason>> {
         loop {
-            let keepalive = self.probes.as_ref().and_then(Probes::keepalive);
+            let keepalive = self.probes.as_deref().and_then(Probes::keepalive);
             let deadlines = [
                 self.stall.poll_timeout(),
                 keepalive.and_then(Keepalive::poll_timeout),
@@ -234,7 +235,7 @@ impl ConnectionDriver {
                 .saturating_duration_since(self.established);
             let too_many =
                 matches!(&reason, LostReason::GoAway(frame) if frame.is_too_many_pings());
-            let probes = self.probes.as_ref().filter(|_| too_many);
+            let probes = self.probes.as_deref().filter(|_| too_many);
             let keepalive = probes.and_then(Probes::keepalive);
             let raised = keepalive.map(Keepalive::raised_time);
             let lost = Lost::new(&self.state, reason, source, age);
