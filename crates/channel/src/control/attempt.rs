@@ -1,9 +1,9 @@
 //! One attempt to connect a subchannel.
 
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use async_channel::Sender;
@@ -87,10 +87,9 @@ impl ConnectAttempt {
                     connection,
                     info,
                 });
-                let alive = self.alive.clone();
-                self.runtime.spawn_driver(Box::pin(async move {
-                    driver.await;
-                    drop(alive);
+                self.runtime.spawn_driver(Box::pin(DriverTask {
+                    driver,
+                    _alive: self.alive.clone(),
                 }));
             }
             Ok(Err(failure)) => report.failed(failure),
@@ -160,6 +159,24 @@ impl ConnectAttempt {
                 .with_source(error)
         })?;
         Ok((connection, driver, info))
+    }
+}
+
+/// The task of a connection.
+///
+/// Written by hand, because an `async` block would have the driver twice: as a captured value, and where it
+/// is polled. A client may keep a thousand connections.
+struct DriverTask {
+    driver: ConnectionDriver,
+    /// Last: held until the connection has ended.
+    _alive: Option<Held>,
+}
+
+impl Future for DriverTask {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        Pin::new(&mut self.driver).poll(cx)
     }
 }
 
@@ -279,5 +296,20 @@ impl Drop for AttemptReport<'_> {
             let address = self.address.clone();
             self.failed(ConnectFailure::new(address, ConnectFailureKind::Aborted));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The task of a connection is allocated for each connection, and has its driver once. What few
+    /// connections need is boxed in it.
+    #[test]
+    fn the_task_of_a_connection_is_small() {
+        let driver = size_of::<ConnectionDriver>();
+        let task = size_of::<DriverTask>();
+        assert!(task <= driver + size_of::<Option<Held>>(), "{task} bytes");
+        assert!(task < 320, "{task} bytes");
     }
 }
