@@ -30,6 +30,22 @@ impl Status {
         }
     }
 
+    /// Returns a status with this code and a message that is part of the program, for a constant.
+    ///
+    /// ```
+    /// use trunkline_status::{Code, Status};
+    ///
+    /// static OK: Status = Status::from_static(Code::Ok, "");
+    /// assert_eq!(OK, Status::new(Code::Ok, ""));
+    /// ```
+    #[must_use]
+    pub const fn from_static(code: Code, message: &'static str) -> Self {
+        Self {
+            code,
+            message: Text::Static(message),
+        }
+    }
+
     /// Returns `UNAVAILABLE` with this message.
     pub fn unavailable(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Code::Unavailable, message)
