@@ -37,7 +37,7 @@ impl Observers {
     }
 
     /// Returns those that want facts of calls.
-    pub(crate) fn of_calls(&self) -> &Arc<[CallObserver]> {
+    pub(crate) fn of_calls(&self) -> &[CallObserver] {
         &self.of_calls
     }
 

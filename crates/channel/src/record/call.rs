@@ -36,7 +36,9 @@ impl CallRecord {
     ) -> Self {
         let open = open_calls.begin();
         let spare = || open.take_spare();
-        let observed = ObservedCall::start(observers.of_calls(), runtime, call, spare, now);
+        let observers = Some(observers.of_calls()).filter(|observers| !observers.is_empty());
+        let observed = observers
+            .and_then(|observers| ObservedCall::start(observers, runtime, call, spare, now));
         Self {
             observed,
             open: Some(open),
@@ -78,6 +80,7 @@ impl CallRecord {
 
     /// Reports the end of the call, as [`end`](Self::end) does. `last` is an attempt of an
     /// observed call that ends with it, with its memory.
+    #[inline]
     pub(crate) fn end_after(
         &mut self,
         status: &Status,

@@ -1,7 +1,6 @@
 //! What is known of an observed call from its start on, and the observers that want it.
 
 use std::cell::Cell;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::HeaderMap;
@@ -16,12 +15,10 @@ use crate::record::traces::Traces;
 
 /// What is known of an observed call from its start on.
 pub(crate) struct CallFacts {
-    /// Those of the channel.
-    observers: Arc<[CallObserver]>,
-    /// What any of them wants.
+    /// The observers of the channel that want facts of calls.
+    observers: Box<[ObserverOfCall]>,
+    /// What any of them wants of the call.
     wants: Interests,
-    /// The observers that want this call.
-    wanted: Vec<Wanted>,
     /// `None` if no observer traces the call.
     pub(crate) traces: Option<Traces>,
     /// `None` in memory that no call uses.
@@ -37,51 +34,42 @@ pub(crate) struct NewCall<'a> {
     pub(crate) attributes: &'a Attributes,
 }
 
-/// An observer that wants a call.
-#[derive(Clone, Copy)]
-pub(crate) struct Wanted {
-    /// Its place among the observers of calls.
-    at: usize,
+/// An observer of a channel, and what it wants of one call.
+struct ObserverOfCall {
+    of_channel: CallObserver,
+    /// What it wants of the call; nothing where it does not want the call.
     wants: Interests,
     /// What it has set as the tag of the call.
     tag: u64,
 }
 
-/// Returns the observers that want a call which starts now.
-pub(crate) fn wanted(observers: &[CallObserver]) -> impl Iterator<Item = Wanted> {
-    let observers = observers.iter().enumerate();
-    let wanted = observers.filter(|(_, own)| own.observer.observes_calls());
-    wanted.map(|(at, own)| Wanted {
-        at,
-        wants: own.wants,
-        tag: 0,
-    })
+/// Returns the place of the first observer that wants a call which starts now.
+pub(crate) fn first_wanting(observers: &[CallObserver]) -> Option<usize> {
+    let mut observers = observers.iter();
+    observers.position(|own| own.observer.observes_calls())
 }
 
 impl CallFacts {
     /// Returns memory for a call.
-    pub(crate) fn unused(observers: Arc<[CallObserver]>, now: Instant) -> Self {
-        let wants = observers.iter().map(|own| own.wants);
+    pub(crate) fn unused(observers: &[CallObserver], now: Instant) -> Self {
+        let own = observers.iter().map(|own| ObserverOfCall {
+            of_channel: own.clone(),
+            wants: Interests::NONE,
+            tag: 0,
+        });
         Self {
-            wants: wants.fold(Interests::NONE, Interests::or),
-            observers,
-            wanted: Vec::with_capacity(1),
+            wants: Interests::NONE,
+            observers: own.collect(),
             traces: None,
             path: None,
             started: now,
         }
     }
 
-    /// Handles the start of a call that these observers want: notifies them.
-    pub(crate) fn start(
-        &mut self,
-        call: &NewCall<'_>,
-        first: Wanted,
-        others: impl Iterator<Item = Wanted>,
-        now: Instant,
-    ) {
-        self.wanted.push(first);
-        self.wanted.extend(others);
+    /// Handles the start of a call that the observer at `first` wants, and none before it: notifies those that
+    /// want it.
+    #[inline]
+    pub(crate) fn start(&mut self, call: &NewCall<'_>, first: usize, now: Instant) {
         self.path = Some(call.path.clone());
         self.started = now;
         let tag = Cell::new(0);
@@ -92,11 +80,17 @@ impl CallFacts {
             at: now,
             tag: &tag,
         };
-        for own in &mut self.wanted {
-            if own.wants.call_started
-                && let Some(of_channel) = self.observers.get(own.at)
-            {
-                of_channel.observer.call_started(&started);
+        self.wants = Interests::NONE;
+        for (at, own) in self.observers.iter_mut().enumerate() {
+            let CallObserver { observer, wants } = &own.of_channel;
+            own.wants = Interests::NONE;
+            // Each is asked once for each call.
+            if at == first || at > first && observer.observes_calls() {
+                own.wants = *wants;
+                self.wants = self.wants.or(*wants);
+                if wants.call_started {
+                    observer.call_started(&started);
+                }
                 own.tag = tag.take();
             }
         }
@@ -108,7 +102,6 @@ impl CallFacts {
 
     /// Frees what belongs to the call, so that another one can use the memory.
     pub(crate) fn clear(&mut self) {
-        self.wanted.clear();
         self.traces = None;
         self.path = None;
     }
@@ -130,11 +123,12 @@ impl CallFacts {
         &self,
         is_wanted: impl Fn(&Interests) -> bool,
     ) -> impl Iterator<Item = (&dyn Observer, u64)> {
-        let wanted = self.wanted.iter().filter(move |own| is_wanted(&own.wants));
-        wanted.filter_map(|own| Some((&*self.observers.get(own.at)?.observer, own.tag)))
+        let observers = self.observers.iter();
+        let wanting = observers.filter(move |own| is_wanted(&own.wants));
+        wanting.map(|own| (&*own.of_channel.observer, own.tag))
     }
 
-    /// Returns whether a trace of the call or an observer of the channel wants this fact of calls.
+    /// Returns whether a trace or an observer of the call wants this fact of it.
     #[inline]
     pub(crate) fn want(&self, is_wanted: impl Fn(&Interests) -> bool) -> bool {
         self.traces.is_some() || is_wanted(&self.wants)
@@ -142,6 +136,7 @@ impl CallFacts {
 
     /// Notifies observers and traces of the end of the call. `last` is an attempt that ends with it, and
     /// which is not in `progress`.
+    #[inline(always)]
     pub(crate) fn report_end(
         &self,
         progress: &Progress,

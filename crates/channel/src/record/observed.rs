@@ -2,7 +2,7 @@
 
 use std::mem;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use trunkline_runtime::{Lock, Runtime};
 use trunkline_status::{Code, Status};
@@ -11,7 +11,7 @@ use trunkline_transport::MessageCounter;
 use crate::core::connections::ConnectionId;
 use crate::observer::AttemptStarted;
 use crate::observer::observers::CallObserver;
-use crate::record::facts::{CallFacts, NewCall, wanted};
+use crate::record::facts::{CallFacts, NewCall, first_wanting};
 use crate::record::messages::SentMessages;
 use crate::record::pick::PickInForce;
 use crate::record::progress::{AttemptKind, EndedAttempt, Progress};
@@ -106,30 +106,35 @@ impl Attempt {
 impl ObservedCall {
     /// Starts a call, if an observer wants it, and notifies these observers. `spare` returns memory to
     /// use again, if there is some, and `now` the time.
+    ///
+    /// Not inlined: most channels have no observer of calls, and pass by.
+    #[inline(never)]
     pub(crate) fn start(
-        observers: &Arc<[CallObserver]>,
+        observers: &[CallObserver],
         runtime: &Arc<dyn Runtime>,
         call: &NewCall<'_>,
         spare: impl FnOnce() -> Option<SpareCall>,
         now: impl FnOnce() -> Instant,
     ) -> Option<Arc<Self>> {
-        let mut wanted = wanted(observers);
-        let first = wanted.next()?;
+        let first = first_wanting(observers)?;
         let now = now();
         let mut observed = spare().unwrap_or_else(|| {
             Arc::new(Self {
                 runtime: Arc::clone(runtime),
-                facts: CallFacts::unused(Arc::clone(observers), now),
+                facts: CallFacts::unused(observers, now),
                 state: Lock::default(),
             })
         });
         // There is no other reference: memory is given back only then.
         let own = Arc::get_mut(&mut observed)?;
-        own.facts.start(call, first, wanted, now);
+        own.facts.start(call, first, now);
         Some(observed)
     }
 
     /// Starts an attempt of the call. `now` is the time, if it is known.
+    ///
+    /// Not inlined: most calls have no observer, and pass by.
+    #[inline(never)]
     pub(crate) fn start_attempt(
         self: &mut Arc<Self>,
         kind: AttemptKind,
@@ -183,6 +188,7 @@ impl ObservedCall {
     /// Handles the end of the call: notifies observers and traces. `last` is an attempt that ends with
     /// it, and `now` the time, if it is known. Returns memory that another call can use; `None` if an
     /// attempt still uses it.
+    #[inline]
     pub(crate) fn end(
         mut self: Arc<Self>,
         status: &Status,
@@ -198,8 +204,7 @@ impl ObservedCall {
             }
         };
         let Some(own) = Arc::get_mut(&mut self) else {
-            let progress = mem::take(&mut self.state.lock().progress);
-            self.facts.report_end(&progress, last, status, latency);
+            self.end_shared(last, status, latency);
             return None;
         };
         let state = own.state.get_mut();
@@ -211,15 +216,24 @@ impl ObservedCall {
         own.facts.clear();
         Some(self)
     }
+
+    /// Handles the end of the call while an attempt still uses it.
+    #[cold]
+    fn end_shared(&self, last: Option<&EndedAttempt<'_>>, status: &Status, latency: Duration) {
+        let progress = mem::take(&mut self.state.lock().progress);
+        self.facts.report_end(&progress, last, status, latency);
+    }
 }
 
 impl CallState {
     /// Counts an attempt that starts now. Returns its number, and memory for it if there is some.
+    #[inline]
     fn start(&mut self, kind: AttemptKind, now: Instant) -> (u32, Option<Box<Attempt>>) {
         (self.progress.start(kind, now), self.spare.take())
     }
 
     /// Keeps the memory of an attempt that has ended.
+    #[inline]
     fn keep(&mut self, mut attempt: Box<Attempt>) {
         attempt.facts = AttemptFacts::default();
         self.spare.get_or_insert(attempt);
@@ -233,8 +247,6 @@ pub(crate) fn dropped() -> Status {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use http::HeaderMap;
     use http::uri::PathAndQuery;
     use trunkline_endpoint::Attributes;

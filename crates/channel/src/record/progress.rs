@@ -66,6 +66,7 @@ pub(crate) struct EndedAttempt<'a> {
 
 impl Progress {
     /// Counts an attempt that starts now. Returns its number, which is 1 for the first.
+    #[inline]
     pub(crate) fn start(&mut self, kind: AttemptKind, now: Instant) -> u32 {
         self.started += 1;
         if kind.is_transparent_retry {
@@ -78,6 +79,7 @@ impl Progress {
     }
 
     /// Counts an attempt that is not the first.
+    #[cold]
     fn start_again(&mut self, kind: AttemptKind, now: Instant) {
         if !kind.is_transparent_retry {
             let count = if kind.is_hedged {
