@@ -16,6 +16,9 @@ use crate::call::deadline::Deadline;
 use crate::grpc::{SeenStatus, repair_status, without_status};
 use crate::record::{AttemptEnd, AttemptRecord, CallRecord, SentData};
 
+/// The status of most responses.
+static OK: Status = Status::from_static(Code::Ok, "");
+
 /// The body of a response: data, then trailers with the call's status.
 ///
 /// It never fails: an error after the head of the response becomes trailers, so that the stub above
@@ -218,13 +221,15 @@ impl OpenResponse {
         // Parsing the status costs time, so it is done only where the status is reported, and if there
         // is more of it than the code.
         if self.records.attempt.is_open() {
+            let parsed;
             let status = if seen == SeenStatus::Ok && trailers.len() == 1 {
-                Status::new(Code::Ok, "")
+                &OK
             } else {
                 let status = Status::from_trailers(trailers);
-                status.unwrap_or_else(|| without_status(self.peer()))
+                parsed = status.unwrap_or_else(|| without_status(self.peer()));
+                &parsed
             };
-            self.end(&status, Some(trailers), has_status);
+            self.end(status, Some(trailers), has_status);
         }
     }
 

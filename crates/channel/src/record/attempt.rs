@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::HeaderMap;
-use trunkline_lb::AttemptOutcome;
+use trunkline_lb::{AttemptOutcome, SubchannelId};
 use trunkline_runtime::{PeerAddr, Runtime};
 use trunkline_status::Status;
 use trunkline_transport::{Connection, MessageListener};
@@ -14,6 +14,7 @@ use crate::core::holds::HoldId;
 use crate::core::snapshot::Snapshot;
 use crate::observer::{AttemptEnded, AttemptSent, Direction, SentTo};
 use crate::record::call::CallRecord;
+use crate::record::facts::CallFacts;
 use crate::record::messages::{SentMessages, message_fact};
 use crate::record::observed::{Attempt, ObservedCall, dropped};
 use crate::record::pick::PickInForce;
@@ -66,6 +67,7 @@ impl AttemptRecord {
     /// Starts an attempt that is about to be picked a connection. Does nothing if it has started, or if
     /// no observer wants the call. `kind` returns what the attempt is to its call. `now` is the time, if
     /// it is known.
+    #[inline]
     pub(crate) fn start(
         &mut self,
         call: &mut CallRecord,
@@ -268,26 +270,18 @@ impl AttemptRecord {
 
     /// Reports the end of the attempt, unless it was reported before.
     pub(crate) fn end(&mut self, end: &AttemptEnd<'_>) {
-        if let Some(mut attempt) = self.0.take() {
-            let call = attempt.call.take();
-            let ended = attempt.report_end(end, call.as_deref());
-            if let Some(call) = call {
-                call.end_attempt(attempt, &ended);
-            }
+        if let Some(attempt) = self.0.take() {
+            attempt.end(end, None);
         }
     }
 
     /// Reports the end of the attempt, and of its call, which ends with it, each unless it was reported
     /// before.
     pub(crate) fn end_with_call(&mut self, end: &AttemptEnd<'_>, call: &mut CallRecord) {
-        let Some(mut attempt) = self.0.take() else {
-            return call.end(end.status, None);
-        };
-        let observed = attempt.call.take();
-        let ended = attempt.report_end(end, observed.as_deref());
-        // The attempt uses the call no longer, so that the call can be ended without a lock.
-        let last = observed.map(|_| (attempt, &ended));
-        call.end_after(end.status, last, Some(ended.at));
+        match self.0.take() {
+            Some(attempt) => attempt.end(end, Some(call)),
+            None => call.end(end.status, None),
+        }
     }
 
     /// Reports the end of an attempt that was not sent. It shows nothing of the server, so the throttle
@@ -321,8 +315,24 @@ impl Drop for AttemptRecord {
 }
 
 impl Attempt {
+    /// Reports the end of the attempt, and then that of its call, if `call` ends with it.
+    fn end(mut self: Box<Self>, end: &AttemptEnd<'_>, call: Option<&mut CallRecord>) {
+        let observed = self.call.take();
+        let ended = self.report_end(end, observed.as_deref());
+        match (call, observed) {
+            (Some(call), observed) => {
+                // The attempt uses the call no longer, so that the call can be ended without a lock.
+                let last = observed.map(|_| (self, &ended));
+                call.end_after(end.status, last, Some(ended.at));
+            }
+            (None, Some(observed)) => observed.end_attempt(self, &ended),
+            (None, None) => {}
+        }
+    }
+
     /// Reports the end of the attempt to the throttle, the picker's tracker, observers and traces. `call` is
     /// the call, if an observer wants it.
+    #[inline]
     fn report_end<'a>(
         &mut self,
         end: &AttemptEnd<'a>,
@@ -332,46 +342,26 @@ impl Attempt {
         let latency = now.saturating_duration_since(self.started);
         let facts = call.map(|call| &call.facts);
         let facts = facts.filter(|facts| facts.want(|wants| wants.attempt_ended));
-        let pick = self.pick.take();
-        let subchannel = pick.as_ref().map(|pick| pick.subchannel);
-        let pick = pick.filter(PickInForce::is_tracked);
-        if pick.is_some() || facts.is_some() {
-            let since_pick = match &pick {
+        let picked = self.pick.as_ref().map(|pick| pick.subchannel);
+        let tracked = self.pick.as_ref().filter(|pick| pick.is_tracked());
+        if tracked.is_some() || facts.is_some() {
+            let since_pick = match tracked {
                 Some(pick) if pick.at == self.started => latency,
                 Some(pick) => now.saturating_duration_since(pick.at),
                 None => Duration::ZERO,
             };
             let outcome = self.outcome(end, since_pick, now);
-            if let Some(pick) = pick {
+            if let Some(pick) = tracked {
                 pick.end(&outcome);
             }
             if let Some(messages) = self.facts.sent_messages.take() {
                 messages.handle_attempt_ended();
             }
             if let Some(facts) = facts {
-                let sent_on = self.facts.sent_on.zip(subchannel).zip(end.sent.peer);
-                let mut ended = AttemptEnded {
-                    started: self.started(facts.path()),
-                    sent: sent_on.map(|((connection, subchannel), peer)| SentTo {
-                        peer,
-                        subchannel,
-                        connection,
-                    }),
-                    picked: subchannel,
-                    backend_service: self.facts.backend_service.as_ref(),
-                    latency,
-                    outcome: &outcome,
-                };
-                for (observer, tag) in facts.wanting(|wants| wants.attempt_ended) {
-                    ended.started.tag = tag;
-                    observer.attempt_ended(&ended);
-                }
-                ended.started.tag = 0;
-                for trace in facts.traces() {
-                    trace.attempt_ended(&ended);
-                }
+                self.notify_ended(facts, &outcome, picked, end.sent.peer, latency);
             }
         }
+        self.pick = None;
         EndedAttempt {
             peer: end.sent.peer.filter(|_| self.facts.sent_on.is_some()),
             has_headers: self.facts.has_headers,
@@ -384,7 +374,40 @@ impl Attempt {
             at: now,
         }
     }
+    /// Reports the end to observers and traces. `picked` is the subchannel of its pick, if it has one.
+    #[inline]
+    fn notify_ended(
+        &self,
+        facts: &CallFacts,
+        outcome: &AttemptOutcome<'_>,
+        picked: Option<SubchannelId>,
+        peer: Option<&PeerAddr>,
+        latency: Duration,
+    ) {
+        let sent_on = self.facts.sent_on.zip(picked).zip(peer);
+        let mut ended = AttemptEnded {
+            started: self.started(facts.path()),
+            sent: sent_on.map(|((connection, subchannel), peer)| SentTo {
+                peer,
+                subchannel,
+                connection,
+            }),
+            picked,
+            backend_service: self.facts.backend_service.as_ref(),
+            latency,
+            outcome,
+        };
+        for (observer, tag) in facts.wanting(|wants| wants.attempt_ended) {
+            ended.started.tag = tag;
+            observer.attempt_ended(&ended);
+        }
+        ended.started.tag = 0;
+        for trace in facts.traces() {
+            trace.attempt_ended(&ended);
+        }
+    }
 
+    #[inline]
     fn outcome<'a>(
         &self,
         end: &AttemptEnd<'a>,

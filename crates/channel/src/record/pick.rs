@@ -31,7 +31,7 @@ impl PickInForce {
     }
 
     /// Reports the end of the pick to the throttle and to the picker's tracker.
-    pub(crate) fn end(self, outcome: &AttemptOutcome<'_>) {
+    pub(crate) fn end(&self, outcome: &AttemptOutcome<'_>) {
         if let Some(throttle) = &self.throttle {
             let pushback = outcome.trailers.map(Pushback::of);
             throttle.handle_end(outcome.status.code(), pushback.unwrap_or_default());
