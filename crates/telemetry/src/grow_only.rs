@@ -120,21 +120,23 @@ impl<K, V> GrowOnly<K, V> {
     }
 
     /// Returns the value of the entry in a place.
+    #[inline]
     pub(crate) fn at(&self, place: Place) -> Option<&V> {
         Some(&self.entry(place)?.value)
     }
 
-    /// Returns the entry in a place, if it is that of the key.
-    pub(crate) fn find_at<Q>(&self, place: Place, key: &Q) -> Option<Found<'_, V>>
+    /// Returns whether the entry in a place is that of the key.
+    #[inline]
+    pub(crate) fn is_at<Q>(&self, place: Place, key: &Q) -> bool
     where
         K: Borrow<Q>,
         Q: Eq + ?Sized,
     {
-        let entry = self.entry(place)?;
-        let value = &entry.value;
-        (entry.key.borrow() == key).then_some(Found { place, value })
+        let entry = self.entry(place);
+        entry.is_some_and(|entry| entry.key.borrow() == key)
     }
 
+    #[inline]
     fn entry(&self, place: Place) -> Option<&Entry<K, V>> {
         let slots = self.parts.get(place.part as usize)?.get()?;
         let entry = slots.get(place.slot as usize)?.get()?;

@@ -75,20 +75,31 @@ impl MethodTable {
 
     /// Returns the tag of the method that `path` names, with this custom label, which is empty where the
     /// call has none. [`series`](Self::series) finds the method again by its tag.
+    #[inline]
     pub(crate) fn tag(&self, path: &str, label: &str) -> u64 {
-        let found = self.find(path);
-        if let Some(custom) = &self.custom
-            && !label.is_empty()
-        {
-            let method = if found.is_some() {
-                without_slash(path)
-            } else {
-                OTHER
-            };
-            let found = custom.find(method, label);
-            return found.map_or(OTHER_CUSTOM, |found| tag_of(found.place) | OF_CUSTOM);
+        let hinted = self.hints.get(path);
+        let hinted = hinted.filter(|tag| self.known.is_at(place_of(*tag), path));
+        let tag = hinted.unwrap_or_else(|| self.tag_of_path(path));
+        match &self.custom {
+            Some(custom) if !label.is_empty() => {
+                let is_known = tag != OTHER_METHODS;
+                let method = if is_known { without_slash(path) } else { OTHER };
+                let found = custom.find(method, label);
+                found.map_or(OTHER_CUSTOM, |found| tag_of(found.place) | OF_CUSTOM)
+            }
+            _ => tag,
         }
-        found.map_or(OTHER_METHODS, |found| tag_of(found.place) | OF_METHOD)
+    }
+
+    /// Returns the tag of the method of a path that has no hint, and keeps a hint if there is room.
+    #[inline(never)]
+    fn tag_of_path(&self, path: &str) -> u64 {
+        let Some(found) = self.find(path) else {
+            return OTHER_METHODS;
+        };
+        let tag = tag_of(found.place) | OF_METHOD;
+        self.hints.keep(path, tag);
+        tag
     }
 
     /// Returns the series of the method with this tag; that of `path` where a call has no tag.
@@ -115,17 +126,11 @@ impl MethodTable {
     }
 
     fn find(&self, path: &str) -> Option<Found<'_, MethodSeries>> {
-        let hinted = self.hints.get(path);
-        if let Some(found) = hinted.and_then(|place| self.known.find_at(place, path)) {
-            return Some(found);
-        }
-        let found = self.known.find_or_add(path, || {
+        self.known.find_or_add(path, || {
             let method = without_slash(path);
             let is_accepted = self.scope.options.methods.accepts(method);
             is_accepted.then(|| (path.into(), MethodSeries::new(method, "")))
-        })?;
-        self.hints.keep(path, found.place);
-        Some(found)
+        })
     }
 }
 

@@ -1,47 +1,38 @@
-//! Where the methods of paths are, by the places of these paths in memory.
+//! The tags of paths, by the places of these paths in memory.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-
-use crate::grow_only::Place;
 
 /// The number of hints of a channel.
 const HINTS: usize = 64;
 
-/// The number of bits of a slot in a hint.
-const SLOT_BITS: u32 = 32;
+/// No tag.
+const NONE: u64 = 0;
 
-/// The first hint: 0 is none.
-const FIRST: u64 = 1;
-
-/// Where the methods of paths probably are, by the places of these paths in memory.
+/// The tags that paths probably have, by the places of these paths in memory.
 ///
-/// A stub has its paths in static memory, so the address of a path finds its method, and the text need not be
-/// hashed. What is found must be compared with the path: another text can have the same address later.
+/// A stub has its paths in static memory, so the address of a path finds its tag, and the text need not be
+/// hashed. What the tag names must be compared with the path: another text can have the same address later.
 /// Hints are written once, so that threads share memory that does not change.
 #[derive(Debug)]
 pub(crate) struct PathHints([AtomicU64; HINTS]);
 
 impl PathHints {
     pub(crate) fn new() -> Self {
-        Self([const { AtomicU64::new(0) }; HINTS])
+        Self([const { AtomicU64::new(NONE) }; HINTS])
     }
 
-    /// Returns where the method of a path may be.
-    pub(crate) fn get(&self, path: &str) -> Option<Place> {
-        let hint = self.0[number(path)].load(Ordering::Relaxed);
-        let hint = hint.checked_sub(FIRST)?;
-        Some(Place {
-            part: (hint >> SLOT_BITS) as u32,
-            slot: hint as u32,
-        })
+    /// Returns the tag that a path may have.
+    #[inline]
+    pub(crate) fn get(&self, path: &str) -> Option<u64> {
+        let tag = self.0[number(path)].load(Ordering::Relaxed);
+        (tag != NONE).then_some(tag)
     }
 
-    /// Keeps where the method of a path is, unless another path has this hint.
-    pub(crate) fn keep(&self, path: &str, place: Place) {
-        let hint = u64::from(place.part) << SLOT_BITS | u64::from(place.slot);
+    /// Keeps the tag of a path, which is not 0, unless another path has this hint.
+    pub(crate) fn keep(&self, path: &str, tag: u64) {
         let own = &self.0[number(path)];
-        if own.load(Ordering::Relaxed) == 0 {
-            own.store(hint + FIRST, Ordering::Relaxed);
+        if own.load(Ordering::Relaxed) == NONE {
+            own.store(tag, Ordering::Relaxed);
         }
     }
 }
@@ -62,12 +53,12 @@ mod tests {
     fn the_first_path_keeps_a_hint() {
         let hints = PathHints::new();
         let text = "/a.B/C".repeat(2);
-        let (path, place) = (&text[..6], Place { part: 3, slot: 0 });
+        let path = &text[..6];
         assert_eq!(hints.get(path), None);
-        hints.keep(path, place);
-        assert_eq!(hints.get(path), Some(place));
-        hints.keep(path, Place { part: 0, slot: 7 });
-        assert_eq!(hints.get(path), Some(place));
+        hints.keep(path, 3);
+        assert_eq!(hints.get(path), Some(3));
+        hints.keep(path, 7);
+        assert_eq!(hints.get(path), Some(3));
         assert_eq!(hints.get(&text[6..]), None);
     }
 }
