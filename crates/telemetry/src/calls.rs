@@ -99,6 +99,7 @@ impl CallMetrics {
     }
 
     /// Handles the start of a call. Its tag keeps later facts from looking up its method again.
+    #[inline]
     pub(crate) fn call_started(&self, call: &CallStarted<'_>) {
         self.add_open(1);
         let label = if self.methods.has_custom() {
@@ -110,6 +111,7 @@ impl CallMetrics {
         call.set_tag(self.methods.tag(call.path, label));
     }
 
+    #[inline]
     pub(crate) fn attempt_started(&self, attempt: &AttemptStarted<'_>) {
         self.add_waiting(1);
         let series = self.methods.series(attempt.tag, attempt.path);
@@ -125,15 +127,20 @@ impl CallMetrics {
         }
     }
 
+    #[inline]
     pub(crate) fn attempt_ended(&self, attempt: &AttemptEnded<'_>) {
         if attempt.sent.is_none() {
             self.add_waiting(-1);
         }
-        let Some(own) = &self.labels else {
-            return self.record_end(attempt, None);
-        };
+        match &self.labels {
+            None => self.record_end(attempt, None),
+            Some(labels) => self.record_labelled(labels, attempt),
+        }
+    }
+
+    fn record_labelled(&self, labels: &SubchannelLabels, attempt: &AttemptEnded<'_>) {
         match attempt.picked {
-            Some(picked) => own.with(picked, |labels| self.record_end(attempt, labels)),
+            Some(picked) => labels.with(picked, |labels| self.record_end(attempt, labels)),
             None => {
                 let mut labels = BackendLabels::default();
                 labels.backend_service = attempt.backend_service.cloned();
@@ -143,6 +150,7 @@ impl CallMetrics {
         }
     }
 
+    #[inline]
     fn record_end(&self, attempt: &AttemptEnded<'_>, labels: Option<&BackendLabels>) {
         let outcome = attempt.outcome;
         let measures = AttemptMeasures {
@@ -157,18 +165,21 @@ impl CallMetrics {
         series.attempt_ended(&self.scope, &measures);
     }
 
+    #[inline]
     pub(crate) fn call_ended(&self, call: &CallEnded<'_>) {
         self.add_open(-1);
         let series = self.methods.series(call.tag, call.path);
         series.call_ended(&self.scope, call);
     }
 
+    #[inline]
     fn add_open(&self, calls: i64) {
         if let Some(open) = &self.open {
             open.record(calls, || self.scope.bind(&instruments::CALLS_OPEN, &[]));
         }
     }
 
+    #[inline]
     fn add_waiting(&self, attempts: i64) {
         if let Some(waiting) = &self.waiting {
             let bind = || self.scope.bind(&instruments::ATTEMPTS_WAITING, &[]);

@@ -87,16 +87,27 @@ impl MethodSeries {
         }
     }
 
+    #[inline]
     pub(crate) fn attempt_started(&self, scope: &Scope) {
         let bind = || self.bind(scope, &instruments::ATTEMPT_STARTED);
         self.started.record(1u64, bind);
     }
 
     /// Records the end of an attempt.
+    #[inline]
     pub(crate) fn attempt_ended(&self, scope: &Scope, end: &AttemptMeasures<'_>) {
-        let Some(labels) = end.labels else {
-            return self.record_end(scope, &self.attempts, backend_labels::NONE, end);
-        };
+        match end.labels {
+            None => self.record_end(scope, &self.attempts, backend_labels::NONE, end),
+            Some(labels) => self.labelled_attempt_ended(scope, labels, end),
+        }
+    }
+
+    fn labelled_attempt_ended(
+        &self,
+        scope: &Scope,
+        labels: &BackendLabels,
+        end: &AttemptMeasures<'_>,
+    ) {
         let make = || Some((labels.clone(), AttemptsByCode::default()));
         let (series, values) = match self.labelled.find_or_add(labels, make) {
             Some(found) => (found.value, backend_labels::values(labels)),
@@ -105,17 +116,33 @@ impl MethodSeries {
         self.record_end(scope, series, values, end);
     }
 
+    #[inline]
     fn record_end(
         &self,
         scope: &Scope,
         series: &AttemptsByCode,
-        [locality, service]: LabelValues<'_>,
+        labels: LabelValues<'_>,
         end: &AttemptMeasures<'_>,
     ) {
         let series = &series[usize::from(end.code.number())];
-        let recorders = series.0.get_or_init(|| {
+        let bound = series.0.get();
+        let recorders = bound.unwrap_or_else(|| self.bind_end(scope, series, labels, end.code));
+        recorders.duration.record(end.duration);
+        recorders.sent.record(end.sent);
+        recorders.received.record(end.received);
+    }
+
+    #[cold]
+    fn bind_end<'a>(
+        &self,
+        scope: &Scope,
+        series: &'a AttemptSeries,
+        [locality, service]: LabelValues<'_>,
+        code: Code,
+    ) -> &'a EndRecorders {
+        series.0.get_or_init(|| {
             let bind = |instrument| {
-                let status = (LabelKey::STATUS, end.code.name());
+                let status = (LabelKey::STATUS, code.name());
                 let values = [self.method(), status, locality, service, self.custom()];
                 scope.bind(instrument, &values)
             };
@@ -124,14 +151,12 @@ impl MethodSeries {
                 sent: bind(&instruments::ATTEMPT_SENT),
                 received: bind(&instruments::ATTEMPT_RECEIVED),
             }
-        });
-        recorders.duration.record(end.duration);
-        recorders.sent.record(end.sent);
-        recorders.received.record(end.received);
+        })
     }
 
     /// Records the end of a call: its duration, and how often and how late it was sent again, each of
     /// these unless it is 0.
+    #[inline]
     pub(crate) fn call_ended(&self, scope: &Scope, call: &CallEnded<'_>) {
         let code = call.status.code();
         let series = &self.calls[usize::from(code.number())];
@@ -140,6 +165,15 @@ impl MethodSeries {
             let values = [self.method(), status, self.custom()];
             scope.bind(&instruments::CALL_DURATION, &values)
         });
+        let again = call.retries | call.transparent_retries | call.hedges;
+        if again > 0 || !call.retry_delay.is_zero() {
+            self.sent_again(scope, call);
+        }
+    }
+
+    /// Records how often and how late a call was sent again.
+    #[cold]
+    fn sent_again(&self, scope: &Scope, call: &CallEnded<'_>) {
         let record = |series: &LazyRecorder, instrument, times: u32| {
             if times > 0 {
                 series.record(u64::from(times), || self.bind(scope, instrument));

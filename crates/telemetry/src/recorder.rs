@@ -102,6 +102,7 @@ impl Recorder {
         Self(None)
     }
 
+    #[inline]
     pub(crate) fn record(&self, value: impl Into<Value>) {
         if let Some(series) = &self.0 {
             series.record(value.into());
@@ -111,7 +112,15 @@ impl Recorder {
 
 impl LazyRecorder {
     /// Records a value in the series that `bind` returns at the first call.
+    #[inline]
     pub(crate) fn record(&self, value: impl Into<Value>, bind: impl FnOnce() -> Recorder) {
-        self.0.get_or_init(bind).record(value);
+        let bound = self.0.get();
+        bound.unwrap_or_else(|| self.bind(bind)).record(value);
+    }
+
+    /// Apart from [`record`](Self::record), which is small then: this is called once.
+    #[cold]
+    fn bind(&self, bind: impl FnOnce() -> Recorder) -> &Recorder {
+        self.0.get_or_init(bind)
     }
 }
