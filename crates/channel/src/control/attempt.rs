@@ -89,7 +89,7 @@ impl ConnectAttempt {
                 });
                 self.runtime.spawn_driver(Box::pin(DriverTask {
                     driver,
-                    _alive: self.alive.clone(),
+                    alive: self.alive.clone(),
                 }));
             }
             Ok(Err(failure)) => report.failed(failure),
@@ -168,15 +168,19 @@ impl ConnectAttempt {
 /// is polled. A client may keep a thousand connections.
 struct DriverTask {
     driver: ConnectionDriver,
-    /// Last: held until the connection has ended.
-    _alive: Option<Held>,
+    /// Held until the connection has ended, also where a runtime keeps tasks that have ended.
+    alive: Option<Held>,
 }
 
 impl Future for DriverTask {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        Pin::new(&mut self.driver).poll(cx)
+        let ended = Pin::new(&mut self.driver).poll(cx);
+        if ended.is_ready() {
+            self.alive = None;
+        }
+        ended
     }
 }
 
