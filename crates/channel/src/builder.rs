@@ -682,7 +682,7 @@ impl ChannelBuilder {
                 }
             }
             None if has_own => usual_policy(&policies)?,
-            None => standard_policy(&policies)?,
+            None => standard_policy()?,
         };
         let user_agent = parse_user_agent(self.user_agent.as_deref())?;
 
@@ -816,14 +816,15 @@ impl ChannelBuilder {
     /// Returns the policies of the channel: the standard ones, those of registries, and single
     /// policies, each in place of those before it.
     fn policy_registry(&self) -> PolicyRegistry {
-        // The standard factories have no state, so all channels share them.
-        static STANDARD: LazyLock<PolicyRegistry> = LazyLock::new(PolicyRegistry::standard);
-        let mut policies = STANDARD.clone();
+        let mut policies = STANDARD_POLICIES.clone();
         policies.merge(self.policy_registries.clone());
         policies.merge(self.policies.clone());
         policies
     }
 }
+
+/// The standard policies. Their factories have no state, so all channels share them.
+static STANDARD_POLICIES: LazyLock<PolicyRegistry> = LazyLock::new(PolicyRegistry::standard);
 
 fn conflict(text: &'static str) -> BuildError {
     BuildError::new(BuildErrorKind::Conflict, text)
@@ -906,12 +907,12 @@ fn usual_policy(policies: &PolicyRegistry) -> Result<DefaultPolicy, BuildError> 
 }
 
 /// Returns the same of the standard policies alone. All channels share them.
-fn standard_policy(policies: &PolicyRegistry) -> Result<DefaultPolicy, BuildError> {
+fn standard_policy() -> Result<DefaultPolicy, BuildError> {
     static STANDARD: OnceLock<DefaultPolicy> = OnceLock::new();
     if let Some(policy) = STANDARD.get() {
         return Ok(policy.clone());
     }
-    let policy = usual_policy(policies)?;
+    let policy = usual_policy(&STANDARD_POLICIES)?;
     Ok(STANDARD.get_or_init(|| policy).clone())
 }
 
