@@ -126,9 +126,9 @@ struct AttemptHandle {
 
 /// A watch that runs; dropping it cancels the watch.
 struct WatchHandle {
-    permit: Sender<()>,
-    /// Held while the watch may run.
+    /// Held while the watch may run. First: the watch must find this released when its permits are closed.
     _held: Held,
+    permit: Sender<()>,
 }
 
 impl ControlTask {
