@@ -115,9 +115,7 @@ impl Handle {
             return facts;
         }
         // The control task has ended.
-        let last = self.shared.observers.recent().last(usize::MAX);
-        let mut changes = last.iter().rev().filter(|event| event.is_state());
-        let since = changes.next().map(|event| event.at);
+        let since = self.shared.observers.recent().last_change_of_state();
         let core = CoreFacts::without_core(ConnectivityState::Shutdown, since, None);
         self.facts_without_task(ChannelLife::Closed, core, options)
     }

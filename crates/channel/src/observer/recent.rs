@@ -25,8 +25,8 @@ const USUAL_TEXT: usize = 128;
 
 /// The last events of a channel, for inspections of it.
 ///
-/// An event is kept as it is, without an allocation of its own, and becomes text when it is asked for. Those that can hold much memory,
-/// such as a list of endpoints, or what a resolver or a server has written, are kept as text.
+/// An event is kept in the list itself, and becomes text when it is asked for. Those that can hold much
+/// memory, such as a list of endpoints, or what a resolver or a server has written, are kept as text.
 #[derive(Debug)]
 pub(crate) struct RecentEvents(Lock<VecDeque<RecentEvent>>);
 
@@ -44,7 +44,7 @@ enum Kept {
     Text {
         name: &'static str,
         level: EventLevel,
-        text: String,
+        text: Box<str>,
     },
 }
 
@@ -79,11 +79,18 @@ impl RecentEvents {
         let skipped = events.len().saturating_sub(most);
         events.iter().skip(skipped).cloned().collect()
     }
+
+    /// Returns when the state of the channel changed last; `None` if no such event is kept.
+    pub(crate) fn last_change_of_state(&self) -> Option<Instant> {
+        let events = self.0.lock();
+        let mut changes = events.iter().rev().filter(|event| event.is_state());
+        changes.next().map(|event| event.at)
+    }
 }
 
 impl RecentEvent {
     /// Returns true for a change of the channel's state.
-    pub(crate) fn is_state(&self) -> bool {
+    fn is_state(&self) -> bool {
         match &self.what {
             Kept::Event(event) => matches!(event, ChannelEvent::State(_)),
             Kept::Text { .. } => false,
@@ -94,7 +101,7 @@ impl RecentEvent {
     pub(crate) fn describe(&self) -> (&'static str, EventLevel, String) {
         match &self.what {
             Kept::Event(event) => (event.name(), event.level(), cut_text(event, LONGEST_TEXT)),
-            Kept::Text { name, level, text } => (name, *level, text.clone()),
+            Kept::Text { name, level, text } => (name, *level, text.to_string()),
         }
     }
 }
@@ -112,7 +119,7 @@ impl Kept {
             | ChannelEvent::LoadReportsUnsupported { .. } => Self::Text {
                 name: event.name(),
                 level: event.level(),
-                text: cut_text(event, LONGEST_TEXT),
+                text: cut_text(event, LONGEST_TEXT).into_boxed_str(),
             },
             ChannelEvent::Connected { .. } => {
                 let mut event = event.clone();

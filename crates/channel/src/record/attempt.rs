@@ -374,6 +374,7 @@ impl Attempt {
             at: now,
         }
     }
+
     /// Reports the end to observers and traces. `picked` is the subchannel of its pick, if it has one.
     #[inline]
     fn notify_ended(
