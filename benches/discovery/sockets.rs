@@ -23,7 +23,7 @@ const OURS: &str = "trunkline";
 const GO: &str = "grpc-go";
 const SIDES: [(&str, Side); 2] = [(OURS, Side::Ours), (GO, Side::Peer)];
 
-/// A minimum time between two resolutions of a client.
+/// The minimum interval of the resolver of a client.
 struct Interval {
     /// `None` leaves the client as it is.
     millis: Option<u64>,
@@ -129,7 +129,7 @@ fn run(timetable: &Timetable, intervals: &[Interval], programs: &[Program]) -> V
     for round in 0..timetable.rounds {
         for (at, interval) in intervals.iter().enumerate() {
             for (ending, _) in ENDINGS {
-                // Who is started first changes with each round.
+                // The program that is started first changes with each round.
                 let mut order: Vec<usize> = (0..programs.len()).collect();
                 order.rotate_left(round as usize % programs.len());
                 for program in order {
