@@ -114,6 +114,7 @@ impl LoadTask {
 
     /// Performs all that the core asks for. Returns true at the end of all reports.
     fn do_outputs(&mut self) -> bool {
+        let mut is_finished = false;
         while let Some(output) = self.reporter.poll_output() {
             match output {
                 LoadOutput::Start => {
@@ -135,7 +136,7 @@ impl LoadTask {
                     let totals = self.loads.totals();
                     self.reporter.handle_totals(totals, self.runtime.now());
                 }
-                LoadOutput::Finished => return true,
+                LoadOutput::Finished => is_finished = true,
             }
         }
         for finished in self.reporter.take_finished() {
@@ -143,7 +144,7 @@ impl LoadTask {
                 self.reporter.handle_forgotten(&finished);
             }
         }
-        false
+        is_finished
     }
 
     /// Ends the client's side of the stream, after the last report.

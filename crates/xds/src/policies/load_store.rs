@@ -48,18 +48,22 @@ impl LoadStore {
         totals.collect()
     }
 
-    /// Forgets a cluster that was reported, unless a channel counts there. Returns whether it did.
+    /// Forgets a cluster that was reported, unless a channel counts there, or one has counted since. Returns
+    /// whether it did.
     pub fn forget_unused(&self, reported: &ClusterTotals) -> bool {
         let key = ClusterKey {
             cluster: Arc::clone(&reported.cluster),
             service_name: Arc::clone(&reported.service_name),
         };
         let mut clusters = self.lock();
-        let is_unused = clusters.get(&key).is_some_and(|load| !is_used(load));
-        if is_unused {
+        let is_over = clusters.get(&key).is_some_and(|load| {
+            // A channel may have come, counted and left since the report: its calls are in the next one.
+            !is_used(load) && load.totals(&key.cluster, &key.service_name) == *reported
+        });
+        if is_over {
             clusters.remove(&key);
         }
-        is_unused
+        is_over
     }
 
     /// Returns where the calls of a cluster are counted, from `now` on if there are no counts yet.
@@ -100,6 +104,27 @@ mod tests {
 
     use super::*;
     use crate::core::load_reports::{LoadOutput, LoadReporter};
+
+    /// A cluster that is used again after its last report keeps the calls that are not reported yet, also if
+    /// nothing uses it by the time that it would be forgotten.
+    #[test]
+    fn xds_5_3_calls_after_the_last_report() {
+        let store = LoadStore::new();
+        let now = Sim::new(1).runtime().now();
+        let key = ClusterKey {
+            cluster: Arc::from("cluster"),
+            service_name: Arc::from(""),
+        };
+        let totals = || store.totals().remove(0);
+        store.cluster(&key, now).add_dropped_by_limit();
+        let reported = totals();
+        store.cluster(&key, now).add_dropped_by_limit();
+        assert!(!store.forget_unused(&reported));
+        let next = totals();
+        assert_eq!(next.dropped_by_limit, 2);
+        assert!(store.forget_unused(&next));
+        assert_eq!(store.totals(), []);
+    }
 
     /// A control plane that changes the names of its clusters all the time fills no memory: each name is
     /// forgotten once its last calls are reported.
