@@ -105,8 +105,9 @@ impl Client {
         });
     }
 
-    /// Reports the calls of the client's channels to a server, while the hold is kept.
-    pub(super) fn report_loads(&self, server: &Arc<ServerConfig>) -> ReportHold {
+    /// Reports the calls of the client's channels to a server, while the hold is kept. `None` if the bootstrap
+    /// does not have the server.
+    pub(super) fn report_loads(&self, server: &Arc<ServerConfig>) -> Option<ReportHold> {
         let node = || self.shared.bootstrap.node.to_proto();
         self.loads.report(server, node, &self.shared.links)
     }

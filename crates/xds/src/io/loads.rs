@@ -38,23 +38,24 @@ impl Loads {
         &self.stores
     }
 
-    /// Reports to a server while the hold is kept. The first one starts the reports.
+    /// Reports to a server while the hold is kept. The first one starts the reports. `None` if the bootstrap
+    /// does not have the server.
     pub(super) fn report(
         &self,
         server: &Arc<ServerConfig>,
         node: impl FnOnce() -> Node,
         options: &LinkOptions,
-    ) -> ReportHold {
+    ) -> Option<ReportHold> {
+        let store = self.stores.of(server)?.clone();
         let mut servers = self.servers.lock();
         if let Some((_, loads)) = servers.iter().find(|(other, _)| other == server) {
-            return ReportHold::new(loads);
+            return Some(ReportHold::new(loads));
         }
-        let store = self.stores.of(server).cloned().unwrap_or_default();
         let loads = Arc::new(ServerLoads::new(store));
         let hold = ReportHold::new(&loads);
         LoadTask::spawn(server, node(), Arc::clone(&loads), options);
         servers.push((Arc::clone(server), loads));
-        hold
+        Some(hold)
     }
 }
 

@@ -225,8 +225,9 @@ impl Session {
             }
         }
         for server in &self.reported_to {
-            if !self.reports.iter().any(|(other, _)| other == server) {
-                let hold = self.client.report_loads(server);
+            if !self.reports.iter().any(|(other, _)| other == server)
+                && let Some(hold) = self.client.report_loads(server)
+            {
                 self.reports.push((Arc::clone(server), hold));
             }
         }
