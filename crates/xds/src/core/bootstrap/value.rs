@@ -62,14 +62,6 @@ pub struct Authority {
 }
 
 impl Bootstrap {
-    /// Returns all servers: those of the top level, then those of each authority. A server can be there more
-    /// than once.
-    pub fn all_servers(&self) -> impl Iterator<Item = &Arc<ServerConfig>> {
-        let of_authorities = self.authorities.values();
-        let of_authorities = of_authorities.flat_map(|authority| &authority.servers);
-        self.servers.iter().chain(of_authorities)
-    }
-
     /// Returns a bootstrap with this server, and the defaults for everything else.
     #[must_use]
     pub fn new(server: ServerConfig) -> Self {
@@ -119,6 +111,14 @@ impl Bootstrap {
     ) -> Self {
         self.certificate_providers.insert(name.into(), provider);
         self
+    }
+
+    /// Returns all servers: those of the top level, then those of each authority. A server can be there more
+    /// than once.
+    pub fn all_servers(&self) -> impl Iterator<Item = &Arc<ServerConfig>> {
+        let of_authorities = self.authorities.values();
+        let of_authorities = of_authorities.flat_map(|authority| &authority.servers);
+        self.servers.iter().chain(of_authorities)
     }
 
     /// Returns the servers of an authority, best first; `None` if the bootstrap does not have it.
