@@ -41,8 +41,9 @@ pub(super) struct Session {
     service_config: Option<(BTreeSet<Arc<str>>, Arc<str>)>,
     /// The servers that the calls of the channel are reported to.
     reports: Vec<(Arc<ServerConfig>, ReportHold)>,
-    /// Those that the last configuration has.
-    reported_to: Vec<Arc<ServerConfig>>,
+    /// The servers that the last resolution reports to. `reports` also has those of the one before, until the
+    /// last one is published.
+    wanted_reports: Vec<Arc<ServerConfig>>,
     /// The updates that were taken and whose effects are not published yet.
     unsettled: Vec<DeliveryId>,
 }
@@ -75,7 +76,7 @@ impl Session {
             selector: None,
             service_config: None,
             reports: Vec::new(),
-            reported_to: Vec::new(),
+            wanted_reports: Vec::new(),
             unsettled: Vec::new(),
             host_names: HostNames::new(parts.xds.resolvers(), options),
             parts,
@@ -119,7 +120,7 @@ impl Session {
     /// Handles that all that followed from the last resolution is published.
     fn settle(&mut self) {
         // Until then calls were counted for the servers of the configuration before.
-        let wanted = &self.reported_to;
+        let wanted = &self.wanted_reports;
         self.reports.retain(|(server, _)| wanted.contains(server));
         if !self.unsettled.is_empty() {
             self.client.settle(self.unsettled.drain(..));
@@ -182,7 +183,7 @@ impl Session {
                 DependencyOutput::Publish(config) => resolution = Some(self.publish(&config)),
                 DependencyOutput::Fail(failure) => {
                     self.selector = None;
-                    self.reported_to.clear();
+                    self.wanted_reports.clear();
                     resolution = Some(failed(&failure));
                 }
             }
@@ -214,17 +215,17 @@ impl Session {
 
     /// Reports the calls of the clusters whose server asked for it.
     fn report_loads(&mut self, config: &XdsConfig) {
-        self.reported_to.clear();
+        self.wanted_reports.clear();
         for entry in config.clusters.values() {
             if let Ok(resolved) = entry
                 && let ResolvedCluster::Leaf { cluster, .. } = &**resolved
                 && let Some(LoadReporting { server, .. }) = &cluster.load_reporting
-                && !self.reported_to.contains(server)
+                && !self.wanted_reports.contains(server)
             {
-                self.reported_to.push(Arc::clone(server));
+                self.wanted_reports.push(Arc::clone(server));
             }
         }
-        for server in &self.reported_to {
+        for server in &self.wanted_reports {
             if !self.reports.iter().any(|(other, _)| other == server)
                 && let Some(hold) = self.client.report_loads(server)
             {
