@@ -120,7 +120,7 @@ impl Intake<'_> {
         let Some(entry) = self.entry(&name) else {
             return;
         };
-        // What the bytes of another server mean can be something else.
+        // Equal bytes of another server can mean something else: its trust and its load reports.
         let is_same = entry
             .cached()
             .is_some_and(|cached| cached.raw == bytes && cached.origin.server == origin.server);

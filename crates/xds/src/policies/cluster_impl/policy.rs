@@ -53,7 +53,8 @@ use crate::policies::names::CLUSTER_IMPL;
 pub struct ClusterImpl {
     child: Child<GracefulSwitch>,
     counters: ClusterCounters,
-    /// Where calls are counted for load reports; `None` if the resolver has no place for that.
+    /// Where calls are counted for load reports; `None` before the first update, and if the resolution has no
+    /// [`LoadStores`].
     loads: Option<LoadStores>,
     rng: Arc<PickRng>,
     /// The configuration in force, and what the pickers have of it; `None` before the first update.
