@@ -107,7 +107,7 @@ fn is_ours(client: &str) -> bool {
 }
 
 /// Returns the median; of an even number of values, the upper one of the two in the middle.
-pub(super) fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
+fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied()
