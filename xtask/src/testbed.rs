@@ -40,6 +40,8 @@ struct Results {
     first: Vec<Measured>,
     /// The same, where [`again`] replaced what was wrong. These are judged.
     last: Vec<Measured>,
+    /// A line for each client, with how much was measured again.
+    lines: Vec<String>,
 }
 
 impl<'a> Testbed<'a> {
@@ -82,7 +84,9 @@ impl<'a> Testbed<'a> {
                 far: &mut far,
             };
             let first = cases::measure(name, plan, &mut sides)?;
-            results.last.push(again(&first, &mut sides)?);
+            let (last, count) = again(&first, &mut sides)?;
+            results.lines.push(page::line(&first, count));
+            results.last.push(last);
             results.first.push(first);
         }
         Ok(Ok(results))
@@ -104,7 +108,7 @@ pub(crate) fn check(context: &Context) -> Result<Done, Failure> {
         Err(reason) => return Ok(Done::Skipped(reason)),
     };
     verdict::judge(&results.last)?;
-    Ok(Done::Passed(results.first.iter().map(page::line).collect()))
+    Ok(Done::Passed(results.lines))
 }
 
 /// Runs the long form, which writes the page and its plots, or the short form, which only prints.
@@ -112,10 +116,7 @@ pub(crate) fn run(context: &Context, short: bool) -> Result<(), Failure> {
     let plan = if short { Plan::short() } else { Plan::long() };
     let testbed = Testbed::start(context)?.map_err(Failure::new)?;
     let results = testbed.measure(&plan)?.map_err(Failure::new)?;
-    results
-        .first
-        .iter()
-        .for_each(|one| println!("{}", page::line(one)));
+    results.lines.iter().for_each(|line| println!("{line}"));
     if !short {
         page::write(context, &plan, &results.first)?;
     }

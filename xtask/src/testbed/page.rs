@@ -13,12 +13,12 @@ const ATTEMPT_PLOT: &str = "happy-eyeballs-attempt.svg";
 const RESOLUTION_PLOT: &str = "happy-eyeballs-resolution.svg";
 const LOCK: &str = "benches/peers/he/Cargo.lock";
 
-/// Returns the results of one client on one line.
-pub(super) fn line(one: &Measured) -> String {
+/// Returns the results of one client on one line, and how many measurements were made again.
+pub(super) fn line(one: &Measured, again: usize) -> String {
     let [last_v6, first_v4, attempt, resolution, tried, order] = cells(one);
     format!(
         "{}: IPv6 up to {last_v6}, IPv4 from {first_v4}, attempt delay {attempt}, resolution delay \
-         {resolution}, dead addresses {tried}, {order}",
+         {resolution}, dead addresses {tried}, {order}; {again} measured again",
         one.client
     )
 }
