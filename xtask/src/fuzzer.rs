@@ -18,8 +18,9 @@ const PACKAGE: &str = "trunkline-fuzz";
 /// A target with fewer executions per second of processor time does too much for each input. A second of
 /// the clock has fewer on a busy machine.
 const MIN_EXECUTIONS_A_SECOND: u64 = 500;
-/// The part of the time that counts at least, so that a target that waits for something fails too.
-const MIN_PROCESSOR_TIME: f64 = 0.1;
+/// The least share of the clock's time that is counted as processor time. A target that mostly waits uses
+/// less, and then has too few executions.
+const MIN_PROCESSOR_SHARE: f64 = 0.1;
 /// The targets that run a whole tree of policies for each input, and their least executions per second.
 /// They cover more than ten thousand edges, and libFuzzer takes two thirds of the time to keep count of
 /// these.
@@ -137,6 +138,7 @@ impl<'a> Fuzzer<'a> {
             .program("sh")
             .args(["-c", TIMED, "sh"])
             .arg(program)
+            .shown(target)
             .args([&format!("-max_total_time={seconds}"), "-timeout=10"])
             .args(["-print_final_stats=1", &prefix])
             .args(corpus)
@@ -188,7 +190,7 @@ fn judge(target: &str, seconds: u64, output: &str) -> Result<String, Failure> {
     };
     let large = LARGE.iter().find(|(name, _)| *name == target);
     let each_second = large.map_or(MIN_EXECUTIONS_A_SECOND, |(_, least)| *least);
-    let counted = used.max(seconds as f64 * MIN_PROCESSOR_TIME);
+    let counted = used.max(seconds as f64 * MIN_PROCESSOR_SHARE);
     let least = (each_second as f64 * counted).ceil() as u64;
     let line = format!(
         "{target}: {executions} executions in {used:.1} s of processor time (at least {least}), \

@@ -24,7 +24,7 @@ pub(crate) struct Run {
 
 /// Result of a program that has run.
 pub(crate) struct Ran {
-    /// The command line.
+    /// The command line, or what [`Run::shown`] set.
     pub(crate) shown: String,
     /// How the program ended.
     pub(crate) status: ExitStatus,
@@ -68,6 +68,13 @@ impl Run {
             self.shown.push_str(&arg.as_ref().to_string_lossy());
             self.command.arg(arg);
         }
+        self
+    }
+
+    /// Shows this in place of the program and the arguments so far: what a shell runs, without the shell.
+    /// Arguments that are added later are shown after it.
+    pub(crate) fn shown(mut self, shown: impl Into<String>) -> Self {
+        self.shown = shown.into();
         self
     }
 
@@ -218,6 +225,20 @@ mod tests {
         assert_eq!(ran.output, "one\ntwo\nthree\n");
         assert_eq!(ran.status.code(), Some(3));
         assert!(ran.success().is_err());
+    }
+
+    #[test]
+    fn what_is_shown_can_be_set() {
+        let run = Run::new("sh", false).args(["-c", r#"echo "$@"; exit 3"#, "sh"]);
+        let ran = run.arg("/path/target").shown("target").arg("-x").finish();
+        let ran = ran.expect("there is a shell");
+        assert_eq!(ran.output, "/path/target -x\n");
+        let failure = ran.success().expect_err("its status is 3");
+        assert!(
+            failure.what.starts_with("`target -x`: "),
+            "{}",
+            failure.what
+        );
     }
 
     #[test]
