@@ -1,17 +1,18 @@
 //! The configuration of the client: a search list, dead servers before the live one, and options.
 
-use std::net::{SocketAddr, UdpSocket};
+use std::net::UdpSocket;
 use std::time::Duration;
 
-use trunkline_dns::{ClientConfig, Families, ResolvConf, ServerAttempt, Transport};
+use trunkline_dns::{ClientConfig, Families, ResolvConf, ServerAttempt, ServerOutcome, Transport};
+use trunkline_testkit::closed::ClosedUdp;
 
 use super::asked_server::{AskedServer, same};
 use super::found::{DUAL, addresses};
 use crate::wrong::Wrong;
 
-/// The timeouts for the silent server, of which the first that gives the right result is enough. They are
-/// those of the live server too, which takes a few milliseconds, and more on a busy machine.
-const SILENCE: [Duration; 3] = [
+/// Timeouts for each server, tried in turn: the silent server must exceed one, and the live one must answer
+/// within it, which takes a few milliseconds on an idle machine.
+const TIMEOUTS: [Duration; 3] = [
     Duration::from_millis(250),
     Duration::from_secs(1),
     Duration::from_secs(4),
@@ -51,27 +52,32 @@ pub(super) fn search_list(asked: &AskedServer<'_>) -> Result<String, Wrong> {
     ))
 }
 
-/// Puts a server whose port is closed, and one that never replies, before the live one.
+/// Puts a server whose port is closed, and one that never replies, before the live one. Asks again, with the
+/// next timeout, only if the live server was too late.
 pub(super) fn dead_servers(asked: &AskedServer<'_>) -> Result<String, Wrong> {
-    let mut found = Err("no lookup".into());
-    for timeout in SILENCE {
-        found = dead_servers_within(asked, timeout);
-        if found.is_ok() {
+    let (closed, silent) = (ClosedUdp::new()?, UdpSocket::bind("127.0.0.1:0")?);
+    let servers = [closed.address(), silent.local_addr()?, asked.server];
+    let ask = |timeout: Duration| {
+        let config = ClientConfig::with_servers(servers.into()).timeout(timeout);
+        let client = asked.client_with(config);
+        asked
+            .on
+            .wait(client.lookup_ip(&asked.in_zone("dual"), Families::Ipv4))
+    };
+    let [shortest, longer @ ..] = TIMEOUTS;
+    let mut lookup = ask(shortest)?;
+    for timeout in longer {
+        let attempts = match &lookup {
+            Ok(answer) => &answer.attempts,
+            Err(error) => error.attempts(),
+        };
+        let mut live = attempts.iter().filter(|one| one.server == asked.server);
+        if live.all(|one| one.outcome != ServerOutcome::TimedOut) {
             break;
         }
+        lookup = ask(timeout)?;
     }
-    found
-}
-
-fn dead_servers_within(asked: &AskedServer<'_>, timeout: Duration) -> Result<String, Wrong> {
-    // Port 1 (tcpmux) is closed for UDP on any usual machine.
-    let closed = SocketAddr::from(([127, 0, 0, 1], 1));
-    let silent = UdpSocket::bind("127.0.0.1:0")?;
-    let servers = [closed, silent.local_addr()?, asked.server];
-    let config = ClientConfig::with_servers(servers.into()).timeout(timeout);
-    let client = asked.client_with(config);
-    let lookup = client.lookup_ip(&asked.in_zone("dual"), Families::Ipv4);
-    let answer = asked.on.wait(lookup)??;
+    let answer = lookup?;
     addresses(&answer, &DUAL[..2])?;
     let attempts = answer.attempts.iter();
     let found: Vec<_> = attempts
