@@ -84,6 +84,7 @@ fn steady(on: &NamedRuntime) -> Result<Vec<String>, Wrong> {
     more(u64::from(RATE))?;
     traffic.none_lost("three of four backends run")?;
     b.kill()?;
+    let gone = now();
     let before = traffic.made();
     more(u64::from(RATE) * 3)?;
     traffic.settle()?;
@@ -92,7 +93,7 @@ fn steady(on: &NamedRuntime) -> Result<Vec<String>, Wrong> {
         .into_iter()
         .flatten()
         .collect();
-    let lost = lost_with(&addresses, &traffic.lost())?;
+    let lost = lost_with(&addresses, &traffic.lost(), gone)?;
     let roughly = format!(
         "one backend ended by SIGKILL: {lost} calls failed, sent to it before it was known to be gone; {later} made afterwards"
     );

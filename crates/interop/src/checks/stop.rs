@@ -115,12 +115,13 @@ fn kill(stage: &mut Stage<'_>, traffic: &[Traffic], name: &str) -> Result<String
     let made_before = made(traffic);
     go_on(traffic, BEFORE)?;
     stage.servers.kill(name)?;
+    let gone = now();
     go_on(traffic, AFTER)?;
     settle(traffic)?;
     let address = stage.servers.address(name)?;
     let mut lost = 0;
     for one in traffic {
-        let judged = lost_with(&[address], &one.lost());
+        let judged = lost_with(&[address], &one.lost(), gone);
         let on = one.client.on.name;
         lost += judged.map_err(|wrong| format!("SIGKILL to {name}: on {on} {wrong}"))?;
     }
