@@ -15,8 +15,9 @@ const MAX_IN_FLIGHT: u64 = 120;
 /// The interval at which calls are started, a few each time.
 const TICK: Duration = Duration::from_millis(5);
 
-/// The calls of this time are started at once at most. When the machine has paused for longer, the others
-/// are not made: many calls at once, before the client could read what happened meanwhile, are no steady load.
+/// The part of a pause of the machine that is made up for. The calls of the rest are not made: many calls at
+/// once, before the client could read what happened meanwhile, are no steady load. Calls that waited for room
+/// under `max_in_flight` are still started later.
 const MAX_BACKLOG: Duration = Duration::from_millis(20);
 
 /// Makes the call with this number; returns the peer's address, or why the call failed.
