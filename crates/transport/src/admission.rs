@@ -89,20 +89,25 @@ impl Admission {
 
     /// Takes a call out of the line, which waits for this connection and has room now, or ends.
     pub(crate) fn leave(&self, place: &mut Place) {
-        if !self.line.leave(place) {
+        let was_in_line = self.line.leave(place);
+        // A lost connection has woken all calls that wait for it alone.
+        if !was_in_line && !self.limit.is_lost.load(SeqCst) {
             // The call was woken because there was room. If it has not taken that, the next call can.
-            self.wake();
+            // One is enough: it has kept one wake from the others.
+            self.wake_up_to(1);
         }
     }
 
     /// Takes a call out of the line, which waits for any connection and has room on this one.
     pub(crate) fn leave_for_this(&self, place: &mut Place) {
-        if !self.line.leave(place) {
-            self.wake();
-            if self.line.has_several() {
-                // It may have been woken because there was room on another connection.
-                self.line.wake(1, |member| member.is_none());
-            }
+        if self.line.leave(place) {
+            return;
+        }
+        let movable = self.wake_up_to(1);
+        if movable == 0 && self.line.has_several() {
+            // It may have been woken because there was room on another connection, where only such a
+            // call looks.
+            self.line.wake(1, |member| member.is_none());
         }
     }
 
@@ -142,7 +147,8 @@ impl Admission {
     pub(crate) fn close(&self, streams: usize) {
         if streams > 0 {
             self.open.fetch_sub(streams, SeqCst);
-            self.wake();
+            // Not for all the room: other calls, which were woken for it, may not have been polled yet.
+            self.wake_up_to(streams);
         }
     }
 
@@ -180,19 +186,29 @@ impl Admission {
 
     /// Wakes as many calls as there is room for.
     pub(crate) fn wake(&self) {
+        self.wake_up_to(usize::MAX);
+    }
+
+    /// Wakes as many calls as there is room for, but no more than `most`. On a lost connection, wakes all
+    /// calls that wait for it alone.
+    ///
+    /// Returns how many of the woken calls wait for any connection. For each of those, one that waits for
+    /// this connection alone is woken too.
+    fn wake_up_to(&self, most: usize) -> usize {
         if self.line.is_empty() {
-            return;
+            return 0;
         }
         let is_own = |member| member == Some(self.member);
         if self.limit.is_lost.load(SeqCst) {
             self.line.wake(usize::MAX, is_own);
-            return;
+            return 0;
         }
         let takes = |member: Option<Member>| member.is_none_or(|own| own == self.member);
-        let movable = self.line.wake(self.room(), takes);
+        let movable = self.line.wake(self.room().min(most), takes);
         // Those calls may end, or take room elsewhere. No other connection wakes a call that waits for
         // this one.
         self.line.wake(movable, is_own);
+        movable
     }
 
     /// Returns the number of calls that there is room for; none on a lost connection.
@@ -212,7 +228,9 @@ impl Drop for Admission {
 
 #[cfg(test)]
 mod tests {
-    use std::task::Waker;
+    use std::collections::VecDeque;
+    use std::sync::{Arc, Mutex};
+    use std::task::{Wake, Waker};
 
     use super::*;
 
@@ -266,6 +284,7 @@ mod tests {
         admission.lose();
         assert!(admission.try_admit());
     }
+
     /// A call that can also be sent on another connection takes room on a connection that has it, and
     /// never on a lost one.
     #[test]
@@ -344,5 +363,85 @@ mod tests {
         assert!(other.has_room());
         assert!(!line.has_movable_calls(), "the next call is woken");
         assert!(line.poll_turn(&mut cx, &mut next, None, take).is_ready());
+    }
+
+    /// The numbers of the calls that were woken and not polled since, in this order.
+    type Woken = Arc<Mutex<VecDeque<usize>>>;
+
+    /// Wakes a call by its number.
+    struct ByNumber(usize, Woken);
+
+    impl Wake for ByNumber {
+        fn wake(self: Arc<Self>) {
+            self.1.lock().expect("no panic").push_back(self.0);
+        }
+    }
+
+    /// Has 1,000 calls in line, which `poll` polls, behind the 100 that the server allows. These end, as
+    /// many at a time as `ended` has. Then each call is polled that is woken.
+    ///
+    /// Returns the number of wakes.
+    fn wakes_for(
+        admission: &Admission,
+        ended: &[usize],
+        poll: impl Fn(&mut Context<'_>, &mut Place) -> bool,
+    ) -> usize {
+        admission.set_server_limit(100);
+        assert!((0..100).all(|_| admission.try_admit()));
+        let woken = Woken::default();
+        let waker = |number| Waker::from(Arc::new(ByNumber(number, Arc::clone(&woken))));
+        let wakers: Vec<Waker> = (0..1000).map(waker).collect();
+        let mut places: Vec<Place> = (0..1000).map(|_| Place::default()).collect();
+        for (waker, place) in wakers.iter().zip(&mut places) {
+            assert!(!poll(&mut Context::from_waker(waker), place));
+        }
+        ended.iter().for_each(|streams| admission.close(*streams));
+        let (mut wakes, mut admitted) = (0, Vec::new());
+        let next = || woken.lock().expect("no panic").pop_front();
+        while let Some(number) = next() {
+            wakes += 1;
+            assert!(!admission.line.is_empty() && !admission.try_admit());
+            let mut cx = Context::from_waker(&wakers[number]);
+            if poll(&mut cx, &mut places[number]) {
+                admitted.push(number);
+            }
+        }
+        assert!(admitted.into_iter().eq(0..100));
+        assert!(!admission.has_room());
+        wakes
+    }
+
+    /// Calls that get room together are woken once each, and wake one more each: the number of wakes does
+    /// not grow with the square of the room. Meanwhile no new call overtakes those in line.
+    #[test]
+    fn a_call_passes_on_one_wake() {
+        for ended in [&[100][..], &[1; 100], &[30, 70]] {
+            let admission = Admission::new(CallLine::default());
+            let poll = |cx: &mut Context<'_>, place: &mut Place| {
+                admission.poll_admit(cx, place).is_ready()
+            };
+            let wakes = wakes_for(&admission, ended, poll);
+            assert!((100..=200).contains(&wakes), "{wakes} for {ended:?}");
+        }
+    }
+
+    /// The same holds for calls that wait for any of several connections.
+    #[test]
+    fn a_call_for_any_connection_passes_on_one_wake() {
+        for ended in [&[100][..], &[1; 100], &[30, 70]] {
+            let line = CallLine::default();
+            let (one, other) = (Admission::new(line.clone()), Admission::new(line.clone()));
+            other.set_server_limit(0);
+            let poll = |cx: &mut Context<'_>, place: &mut Place| {
+                let take = || one.admit_from_line().then_some(());
+                let poll = line.poll_turn(cx, place, None, take);
+                if poll.is_ready() {
+                    one.leave_for_this(place);
+                }
+                poll.is_ready()
+            };
+            let wakes = wakes_for(&one, ended, poll);
+            assert!((100..=200).contains(&wakes), "{wakes} for {ended:?}");
+        }
     }
 }
