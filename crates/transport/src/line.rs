@@ -48,12 +48,19 @@ pub(crate) struct Member(u64);
 
 /// The place of a call that waits.
 #[derive(Debug, Default)]
-pub(crate) struct Place(Option<u64>);
+pub(crate) struct Place {
+    /// `None` before the call waits for the first time.
+    number: Option<u64>,
+    /// True if the last [`poll_turn`](CallLine::poll_turn) put the call in line: it was not there before,
+    /// or was woken since.
+    joined: bool,
+}
 
 impl Place {
-    /// Returns whether the call waits, or was woken to look for room.
-    pub(crate) fn is_taken(&self) -> bool {
-        self.0.is_some()
+    /// Returns whether the last [`poll_turn`](CallLine::poll_turn) put the call in line, for the first
+    /// time or back to its place.
+    pub(crate) fn has_joined(&self) -> bool {
+        self.joined
     }
 }
 
@@ -117,17 +124,19 @@ impl CallLine {
         member: Option<Member>,
         mut take: impl FnMut() -> Option<T>,
     ) -> Poll<T> {
+        place.joined = false;
         if let Some(room) = take() {
             return Poll::Ready(room);
         }
         {
             let mut waiters = self.0.waiters.lock();
-            let number = *place.0.get_or_insert_with(|| {
+            let number = *place.number.get_or_insert_with(|| {
                 waiters.next += 1;
                 waiters.next
             });
             let waker = cx.waker().clone();
-            waiters.by_place.insert(number, Waiter { waker, member });
+            let old = waiters.by_place.insert(number, Waiter { waker, member });
+            place.joined = old.is_none();
             self.0.waiting.store(waiters.by_place.len(), SeqCst);
         }
         // If another call ended before this one was in line, it has not woken this one.
@@ -136,7 +145,7 @@ impl CallLine {
 
     /// Takes a call out of the line. Returns whether it was there, or never had a place.
     pub(crate) fn leave(&self, place: &mut Place) -> bool {
-        let Some(number) = place.0.take() else {
+        let Some(number) = std::mem::take(place).number else {
             return true;
         };
         let mut waiters = self.0.waiters.lock();
@@ -280,6 +289,22 @@ mod tests {
         assert!(line.poll_turn(&mut cx, first, None, take).is_ready());
         line.give_up(first);
         assert_eq!(wakes[1].0.load(SeqCst), 1);
+    }
+
+    /// A call joins the line when it begins to wait, and again each time that it goes back after a wake.
+    #[test]
+    fn a_call_that_is_woken_joins_again() {
+        let line = CallLine::default();
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut place = Place::default();
+        let mut joins = || {
+            let poll = line.poll_turn(&mut cx, &mut place, None, || None::<()>);
+            assert!(poll.is_pending());
+            place.has_joined()
+        };
+        assert_eq!([joins(), joins()], [true, false]);
+        line.wake(1, |_| true);
+        assert_eq!([joins(), joins()], [true, false]);
     }
 
     /// Only the first call that asks for one more connection is reported, until the line is looked at.

@@ -128,10 +128,10 @@ impl QueuedRequest {
         cx: &mut Context<'_>,
         shown: &mut Arc<ConnectionState>,
     ) -> Poll<Result<AdmittedRequest, CallError>> {
-        let was_in_line = self.place.is_taken();
         let shown_before = Arc::as_ptr(shown);
         let poll = self.look_for_room(cx, shown);
-        if poll.is_pending() && !(was_in_line && shown_before == Arc::as_ptr(shown)) {
+        let is_new = self.place.has_joined() || shown_before != Arc::as_ptr(shown);
+        if poll.is_pending() && is_new {
             // The request is in line now, so the driver finds it there.
             shown.handle_call_in_line();
         }

@@ -254,8 +254,8 @@ impl ConnectionState {
         self.wrong_first_frame.get().copied()
     }
 
-    /// Handles that a call is in line for this connection. Call it once for each: a driver that runs in
-    /// the task of the call would have it polled again and again.
+    /// Handles that a call has joined the line for this connection, or gone back to its place there. Call
+    /// it only then: a driver that runs in the task of the call would have it polled again and again.
     ///
     /// It wakes the driver, which tests a connection that had no calls. HTTP/2 does not know of the call.
     /// While calls are open, the driver knows that there are some.

@@ -27,6 +27,12 @@ const SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
 /// SETTINGS that allow no call: MAX_CONCURRENT_STREAMS is 0.
 const NO_CALLS: &[u8] = &[0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0];
 
+/// SETTINGS that allow one call, and at once SETTINGS that allow none.
+const ONE_CALL_THEN_NONE: &[u8] = &[
+    0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 1, //
+    0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0,
+];
+
 /// The header of a PING frame, with and without the flag ACK. (RFC 9113 section 6.7)
 const PING: &[u8] = &[0, 0, 8, 6, 0, 0, 0, 0, 0];
 const PING_ACK: &[u8] = &[0, 0, 8, 6, 1, 0, 0, 0, 0];
@@ -349,6 +355,31 @@ fn a_call_behind_a_closed_window_is_preceded_by_a_test() {
     assert_eq!(stage.pings(), [45]);
     assert_eq!(stage.sim.elapsed().as_secs(), 50);
     assert_eq!(error.fate(), Fate::Unsent);
+}
+
+/// So does a call that was woken because the server allowed it, and goes back in line because it does not
+/// any more. While it is not in line, the connection has no calls, and is not tested.
+#[test]
+fn a_call_that_goes_back_in_line_is_preceded_by_a_test() {
+    let peer = Peer {
+        first: NO_CALLS,
+        answers: true,
+        every_20_s: ONE_CALL_THEN_NONE,
+        ..Peer::default()
+    };
+    let stage = Stage::new(peer, options().with_time(Duration::from_secs(10)));
+    stage.rest(12);
+    let mut response = stage.begin(Bytes::new());
+    let mut is_pending = || {
+        let poll = poll_fn(|cx| Poll::Ready(Pin::new(&mut response).poll(cx)));
+        stage.sim.run(poll).is_pending()
+    };
+    assert!(is_pending());
+    stage.rest(23);
+    assert_eq!(stage.pings(), [12]);
+    assert!(is_pending());
+    stage.rest(2);
+    assert_eq!(stage.pings(), [12, 35]);
 }
 
 /// A peer that answers its PINGs keeps its connection, with a PING each time that nothing came.
