@@ -136,18 +136,17 @@ impl ConnectionDriver {
         Poll::Pending
     }
 
-    /// Returns whether this side ends the connection with the calls on it. Wakes the driver when that
-    /// becomes true.
-    fn is_cut_off(&mut self, cx: &Context<'_>) -> bool {
+    /// Gives `state` the waker of this task, before anything is read that it can be woken for.
+    fn set_waker(&mut self, cx: &Context<'_>) {
         let waker = cx.waker();
         if !self.waker.as_ref().is_some_and(|own| own.will_wake(waker)) {
             self.waker = Some(waker.clone());
             self.state.driver.set(waker.clone());
         }
-        self.state.cut_off_status().is_some()
     }
 
-    /// Tests the connection if calls have come to it after a long silence, and notes that it has calls.
+    /// Tests the connection if calls have come to it after a long silence, and records whether it has
+    /// calls.
     fn test_for_calls(&mut self) {
         if let Some(probes) = &mut self.probes {
             probes.handle_calls(self.state.admission.has_calls(), &*self.runtime);
@@ -248,7 +247,8 @@ impl Future for ConnectionDriver {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if self.is_cut_off(cx) {
+        self.set_waker(cx);
+        if self.state.cut_off_status().is_some() {
             self.give_up(LostReason::CutOff, cx);
             return Poll::Ready(());
         }
