@@ -4,13 +4,14 @@ use std::task::Waker;
 
 use trunkline_runtime::Lock;
 
-/// Wakes the driver of a connection for what HTTP/2 does not wake it for. It is never held back.
+/// Wakes the driver of a connection for what HTTP/2 does not wake it for. Unlike a `HeldWaker`, it wakes
+/// at once.
 #[derive(Debug, Default)]
 pub(crate) struct DriverTask(Lock<Option<Waker>>);
 
 impl DriverTask {
-    /// Sets the waker of the driver. Afterwards the driver looks at what it can be woken for: no wake came
-    /// before that.
+    /// Sets the waker of the driver. The caller must then check what it can be woken for: a wake before
+    /// `set` reached no task.
     pub(crate) fn set(&self, waker: Waker) {
         let old = self.0.lock().replace(waker);
         drop(old);
@@ -24,7 +25,7 @@ impl DriverTask {
 
     /// Wakes the driver, if it runs.
     pub(crate) fn wake(&self) {
-        // A waker is an executor's code: it is not run under the lock.
+        // `wake` is not called under the lock: it may poll or drop a task.
         let waker = self.0.lock().clone();
         if let Some(waker) = waker {
             waker.wake();

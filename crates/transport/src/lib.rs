@@ -46,8 +46,10 @@ mod probes;
 // What a call is spared that is alone on its connection.
 mod held_waker;
 
-mod driver_task;
 mod lone_calls;
+
+// Wakes the task that polls a connection.
+mod driver_task;
 
 mod state;
 
