@@ -58,7 +58,7 @@ impl Limit {
 impl Admission {
     /// Returns the admission to a connection whose calls wait in `line`.
     pub(crate) fn new(line: CallLine) -> Self {
-        let member = line.join();
+        let member = line.add_member();
         Self {
             open: AtomicUsize::new(0),
             limit: Limit::default(),
@@ -222,7 +222,7 @@ impl Admission {
 
 impl Drop for Admission {
     fn drop(&mut self) {
-        self.line.part();
+        self.line.remove_member();
     }
 }
 

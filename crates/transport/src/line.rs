@@ -24,8 +24,8 @@ struct Shared {
     is_asked: AtomicBool,
     /// The number of connections that have joined the line.
     members: AtomicU64,
-    /// The number of those that are left.
-    present: AtomicUsize,
+    /// The number of connections that joined and were not dropped.
+    present_members: AtomicUsize,
     waiters: Lock<Waiters>,
 }
 
@@ -97,19 +97,19 @@ impl CallLine {
     }
 
     /// Adds a connection to the line.
-    pub(crate) fn join(&self) -> Member {
-        self.0.present.fetch_add(1, SeqCst);
+    pub(crate) fn add_member(&self) -> Member {
+        self.0.present_members.fetch_add(1, SeqCst);
         Member(self.0.members.fetch_add(1, SeqCst))
     }
 
-    /// Takes a connection out of the line, once for each [`join`](Self::join).
-    pub(crate) fn part(&self) {
-        self.0.present.fetch_sub(1, SeqCst);
+    /// Takes a connection out of the line, once for each [`add_member`](Self::add_member).
+    pub(crate) fn remove_member(&self) {
+        self.0.present_members.fetch_sub(1, SeqCst);
     }
 
     /// Returns whether more than one connection is in the line.
     pub(crate) fn has_several(&self) -> bool {
-        self.0.present.load(SeqCst) > 1
+        self.0.present_members.load(SeqCst) > 1
     }
 
     /// Waits until `take` returns room for the call. `member` is the one connection that it waits for;
@@ -215,7 +215,7 @@ mod tests {
     #[test]
     fn calls_are_woken_in_order() {
         let line = CallLine::default();
-        let (one, other) = (line.join(), line.join());
+        let (one, other) = (line.add_member(), line.add_member());
         let wakes: Vec<Arc<Wakes>> = (0..4).map(|_| Arc::default()).collect();
         let mut places: Vec<Place> = (0..4).map(|_| Place::default()).collect();
         let members = [None, Some(other), None, Some(one)];
