@@ -87,7 +87,7 @@ impl Admission {
         poll
     }
 
-    /// Takes a call out of the line, which waits for this connection and has room now, or ends.
+    /// Takes out of the line a call that waits for this connection and has room now, or ends.
     pub(crate) fn leave(&self, place: &mut Place) {
         let was_in_line = self.line.leave(place);
         // A lost connection has woken all calls that wait for it alone.
@@ -98,7 +98,7 @@ impl Admission {
         }
     }
 
-    /// Takes a call out of the line, which waits for any connection and has room on this one.
+    /// Takes out of the line a call that waits for any connection and has room on this one.
     pub(crate) fn leave_for_this(&self, place: &mut Place) {
         if self.line.leave(place) {
             return;

@@ -115,8 +115,8 @@ impl CallLine {
     /// Waits until `take` returns room for the call. `member` is the one connection that it waits for;
     /// `None` for any of the line.
     ///
-    /// The call keeps its place in line, also when it has room: then [leave](Self::leave). A wake that
-    /// came for it meanwhile was for other room, and must be passed on.
+    /// The call keeps its place also when this returns ready. Call [`leave`](Self::leave) then, and pass a
+    /// wake on if it returns false.
     pub(crate) fn poll_turn<T>(
         &self,
         cx: &mut Context<'_>,

@@ -54,7 +54,7 @@ impl Room {
         })
     }
 
-    /// Takes the call out of the line, for which this room was found.
+    /// Takes out of the line the call for which this room was found.
     pub(crate) fn leave_line(&self, place: &mut Place) {
         if let Some((_, state)) = &self.connection {
             state.admission.leave_for_this(place);
