@@ -320,16 +320,15 @@ impl Pacer {
 
     /// Ends the running resolution; the next refresh is due after `refresh`, and never if it is
     /// `None`.
-    fn end(&mut self, mut refresh: Option<Duration>, now: Instant) {
+    fn end(&mut self, refresh: Option<Duration>, now: Instant) {
         self.running = false;
         self.succeeded = Some(now);
+        let mut earlier = None;
         if std::mem::take(&mut self.answers_request) {
             self.answered = Some(now);
-            refresh = refresh.map(|refresh| self.not_put_off(refresh, now));
+            earlier = self.refresh.filter(|earlier| *earlier > now);
         }
-        self.refresh = refresh
-            .map(|refresh| self.lengthened(refresh.max(LEAST_REFRESH)))
-            .and_then(|refresh| now.checked_add(refresh));
+        self.refresh = refresh.and_then(|refresh| self.refresh_at(refresh, earlier, now));
         // An early part of the answer was rejected. The verdict on the whole answer follows, and
         // replaces this back-off if it accepts.
         if self.rejected {
@@ -337,15 +336,22 @@ impl Pacer {
         }
     }
 
-    /// Returns `refresh`, or what remains until the refresh that was due before if that is shorter. It is
-    /// not shorter than the TTL.
-    fn not_put_off(&self, refresh: Duration, now: Instant) -> Duration {
-        let remains = |at: Option<Instant>| at.and_then(|at| at.checked_duration_since(now));
-        let earlier = remains(self.refresh).filter(|earlier| !earlier.is_zero());
-        match (earlier, remains(self.expires)) {
-            (Some(earlier), Some(ttl)) => refresh.min(earlier.max(ttl)),
-            _ => refresh,
-        }
+    /// Returns when the answer of `now` is due for a refresh: after `refresh`, with jitter. `earlier` is when
+    /// a refresh is due that it does not put off, unless it is valid for longer.
+    fn refresh_at(
+        &mut self,
+        refresh: Duration,
+        earlier: Option<Instant>,
+        now: Instant,
+    ) -> Option<Instant> {
+        let (wait, kept) = match (earlier, self.expires) {
+            // It has its jitter already.
+            (Some(earlier), Some(expires)) if expires <= earlier => (refresh, Some(earlier)),
+            (Some(_), Some(expires)) => (refresh.min(expires - now), None),
+            _ => (refresh, None),
+        };
+        let due = now.checked_add(self.lengthened(wait.max(LEAST_REFRESH)));
+        due.into_iter().chain(kept).min()
     }
 
     /// Sets the retry to the end of the next back-off delay.

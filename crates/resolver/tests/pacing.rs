@@ -213,6 +213,23 @@ fn a_request_does_not_delay_the_refresh() {
     check(60, 80.0);
 }
 
+/// A refresh that an answer does not put off keeps its moment: its jitter is not added a second time.
+#[test]
+fn a_request_does_not_add_jitter() {
+    for seed in 0..100 {
+        let start = first_instant();
+        let mut pacer = Pacer::new(Pacing::default().with_jitter(0.1), seed, start);
+        assert!(pacer.poll_start(start));
+        pacer.handle_success(Some(5 * SECOND), start);
+        let refresh = pacer.poll_timeout();
+        let now = start + 5 * SECOND;
+        pacer.resolve_now();
+        assert!(pacer.poll_start(now));
+        pacer.handle_success(Some(5 * SECOND), now);
+        assert_eq!(pacer.poll_timeout(), refresh, "seed {seed}");
+    }
+}
+
 /// A request that many clients make at one moment takes nothing from the jitter of their refreshes.
 #[test]
 fn jitter_after_a_request() {
