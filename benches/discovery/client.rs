@@ -25,7 +25,7 @@ const KEEPALIVE: Duration = Duration::from_secs(10);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Makes `rate` calls a second to `target` until the input ends, whether they end or not. `interval` is the
-/// minimum time between resolutions in milliseconds.
+/// minimum time between two refreshes, and between two resolutions that requests make due, in milliseconds.
 ///
 /// It prints when each call fails, if it does: nanoseconds of the machine's clock.
 pub(crate) fn run(target: &str, interval: &str, rate: &str) {

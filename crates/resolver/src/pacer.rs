@@ -10,9 +10,9 @@ use crate::{ResolverSchedule, Verdict};
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Pacing {
-    /// The minimum time from a success to the next refresh, and between two resolutions that were
-    /// requested; 30 s by default. Between refreshes it is at least 100 ms, because a TTL of 0 would
-    /// otherwise make an endless loop.
+    /// The minimum time between two refreshes, and between two resolutions that requests make due; 30 s
+    /// by default. Between refreshes it is at least 100 ms, because a TTL of 0 would otherwise make an
+    /// endless loop.
     pub min_interval: Duration,
     /// The random part that is added to the wait for a refresh, as a share of that wait; 0.1 by
     /// default, a negative value counts as 0. It only lengthens the wait: a refresh starts at most
@@ -36,8 +36,8 @@ impl Default for Pacing {
 }
 
 impl Pacing {
-    /// Sets the minimum time from a success to the next refresh, and between two resolutions that were
-    /// requested. Default: 30 s.
+    /// Sets the minimum time between two refreshes, and between two resolutions that requests make due.
+    /// Default: 30 s.
     #[must_use]
     pub fn with_min_interval(mut self, min_interval: Duration) -> Self {
         self.min_interval = min_interval;
@@ -243,7 +243,8 @@ impl Pacer {
     /// Returns when a request is due, where the last success was at `succeeded`.
     fn request_due(&self, succeeded: Instant) -> Instant {
         let interval = self.pacing.min_interval;
-        // Until the TTL expires, a cache would give the same answer.
+        // Until the TTL expires, a cache would give the same answer. A TTL that is longer than the
+        // interval is not waited for.
         let useful = succeeded + interval;
         let useful = self.expires.map_or(useful, |expires| expires.min(useful));
         // A refresh is not counted: else each request would wait for the next one.

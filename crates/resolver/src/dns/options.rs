@@ -146,8 +146,8 @@ impl DnsOptions {
         self
     }
 
-    /// Sets how often a name is resolved. Default: by TTL, but not within 30 s after a success; and when the
-    /// channel requests it, at the end of the TTL, once in 30 s.
+    /// Sets how often a name is resolved. Default: by TTL, once in 30 s at most; and when the channel requests
+    /// it, at the end of the TTL, or after 30 s if that is earlier, also once in 30 s at most.
     #[must_use]
     pub fn with_pacing(mut self, pacing: Pacing) -> Self {
         self.pacing = pacing;
