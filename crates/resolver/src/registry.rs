@@ -115,7 +115,7 @@ impl ResolverRegistry {
 
     /// Iterates over the schemes of all factories, in lower case, sorted.
     pub fn schemes(&self) -> impl Iterator<Item = &str> {
-        let mut schemes = Vec::with_capacity(self.factories.len() + 2);
+        let mut schemes = Vec::new();
         schemes.extend(self.factories.keys().map(|scheme| &**scheme));
         #[cfg(feature = "dns")]
         if self.late.is_some() {

@@ -8,8 +8,8 @@ use crate::ResolverFactory;
 
 /// The factories of `dns` and `srv` with default options, each made when it is first used.
 ///
-/// Each has the DNS clients of its users, so registries do not share one. Most channels use one of them
-/// at most.
+/// A factory owns the DNS clients (and caches) of its channels, so each registry has its own. Most channels
+/// use one of them at most.
 #[derive(Debug, Default)]
 pub(crate) struct LateFactories {
     dns: OnceLock<Arc<dyn ResolverFactory>>,
@@ -22,15 +22,14 @@ impl LateFactories {
 
     /// Returns the factory of a scheme in lower case.
     pub(crate) fn get(&self, scheme: &str) -> Option<&Arc<dyn ResolverFactory>> {
-        let options = DnsOptions::default;
         match scheme {
             "dns" => Some(
                 self.dns
-                    .get_or_init(|| Arc::new(DnsFactory::new(options()))),
+                    .get_or_init(|| Arc::new(DnsFactory::new(DnsOptions::default()))),
             ),
             "srv" => Some(
                 self.srv
-                    .get_or_init(|| Arc::new(SrvFactory::new(options()))),
+                    .get_or_init(|| Arc::new(SrvFactory::new(DnsOptions::default()))),
             ),
             _ => None,
         }
