@@ -55,6 +55,16 @@ impl Child {
         self.process.id()
     }
 
+    /// Returns whether the child has ended.
+    ///
+    /// # Panics
+    ///
+    /// When the system does not know the child.
+    pub fn has_ended(&mut self) -> bool {
+        let status = self.process.try_wait();
+        status.expect("a child of this process").is_some()
+    }
+
     /// Writes a line to the child.
     ///
     /// # Panics

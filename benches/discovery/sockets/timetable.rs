@@ -10,6 +10,9 @@ pub(super) struct Timetable {
     pub(super) rounds: u32,
     /// How long a client is watched after the change.
     pub(super) watch: Duration,
+    /// A client whose last call is this long before the end of the watch does not work. `None` in a watch so short that a busy machine
+    /// can pause for most of it.
+    pub(super) pause: Option<Duration>,
     pub(super) ttl_secs: u32,
     /// The calls of a client in a second.
     pub(super) rate: u32,
@@ -20,6 +23,7 @@ pub(super) const WHOLE: Timetable = Timetable {
     step: Duration::from_millis(7_500),
     rounds: 4,
     watch: Duration::from_secs(60),
+    pause: Some(Duration::from_secs(30)),
     ttl_secs: 5,
     rate: 20,
 };
@@ -30,6 +34,7 @@ pub(super) const QUICK: Timetable = Timetable {
     step: Duration::ZERO,
     rounds: 1,
     watch: Duration::from_secs(4),
+    pause: None,
     ttl_secs: 1,
     rate: 20,
 };

@@ -55,7 +55,7 @@ pub(super) struct World {
 }
 
 impl World {
-    /// Starts the backends, and a client with this minimum time between resolutions, in milliseconds.
+    /// Starts the backends, and a client with this interval in milliseconds.
     pub(super) fn start(
         number: usize,
         (program, interval): (&Program, Option<u64>),
@@ -127,16 +127,17 @@ impl World {
     ///
     /// When the client did not work to the end, or called a backend before it was in DNS.
     pub(super) fn end(&mut self, dns: &DnsServer, timetable: &Timetable) -> Figures {
+        let name = &self.name;
+        assert!(!self.client.has_ended(), "{name}: the client has ended");
         let failures = times(&mut self.client);
         let [kept, old, new] = [&mut self.kept, &mut self.old, &mut self.new].map(times);
         let (changed, end) = (self.changed, self.changed + timetable.watch);
         // A call that has not come for so long is not on its way.
         let quiet = Duration::from_secs(1);
-        let name = &self.name;
         let last = kept.last().copied().unwrap_or_default();
         assert!(
-            last + timetable.watch / 2 > end,
-            "{name}: the client has ended"
+            timetable.pause.is_none_or(|pause| last + pause > end),
+            "{name}: the client makes no calls"
         );
         assert!(
             new.first().is_none_or(|first| *first >= changed),
