@@ -137,7 +137,7 @@ impl OpenResponse {
                         (status.code() != Code::Ok, has_status)
                     }
                 };
-                match self.past_deadline().filter(|_| has_failed) {
+                match self.late_failure(has_failed) {
                     Some(status) => status,
                     None => {
                         self.end_with_trailers(&trailers, seen, has_status);
@@ -149,7 +149,7 @@ impl OpenResponse {
             Poll::Ready(None) => {
                 let (status, has_status) = self.status_of_the_head();
                 let has_failed = status.code() != Code::Ok;
-                match self.past_deadline().filter(|_| has_failed) {
+                match self.late_failure(has_failed) {
                     Some(status) => status,
                     None => {
                         self.end(&status, None, has_status);
@@ -194,6 +194,15 @@ impl OpenResponse {
         let deadline = self.deadline.as_ref()?;
         let status = || deadline.status(&reading_from(self.peer()));
         deadline.is_past().then(status)
+    }
+
+    /// Returns the status of the deadline if the response of the server `has_failed` after it.
+    fn late_failure(&self, has_failed: bool) -> Option<Status> {
+        if has_failed {
+            self.past_deadline()
+        } else {
+            None
+        }
     }
 
     /// Returns `status`, or the status of the deadline in place of a failure after the deadline.
