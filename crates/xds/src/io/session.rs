@@ -32,7 +32,9 @@ pub(super) struct Session {
     inbox: Arc<Inbox>,
     watches: BTreeMap<(ResourceType, Arc<str>), WatchId>,
     host_names: HostNames,
-    parts: ChannelParts,
+    /// What clusters ask for; `None` if the channel secures all connections itself.
+    #[cfg(feature = "tls")]
+    security: Option<super::cluster_security::ClusterSecurity>,
     releases: Arc<Releases>,
     selector_options: SelectorOptions,
     /// The selector in force.
@@ -79,7 +81,8 @@ impl Session {
             wanted_reports: Vec::new(),
             unsettled: Vec::new(),
             host_names: HostNames::new(parts.xds.resolvers(), options),
-            parts,
+            #[cfg(feature = "tls")]
+            security: parts.security,
             client,
         }
     }
@@ -194,7 +197,7 @@ impl Session {
     fn publish(&mut self, config: &Arc<XdsConfig>) -> Resolution {
         self.report_loads(config);
         #[cfg(feature = "tls")]
-        if let Some(security) = &self.parts.security {
+        if let Some(security) = &self.security {
             let shared = self.client.shared();
             security.replace(config, &shared.bootstrap, &shared.links.runtime);
         }
@@ -268,7 +271,7 @@ impl Session {
 impl Drop for Session {
     fn drop(&mut self) {
         #[cfg(feature = "tls")]
-        if let Some(security) = &self.parts.security {
+        if let Some(security) = &self.security {
             security.clear();
         }
         for watch in self.watches.values() {
