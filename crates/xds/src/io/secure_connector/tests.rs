@@ -90,7 +90,7 @@ impl World {
     fn replace_roots(&self) {
         std::fs::write(&self.ca, Authority::new("next").pem()).expect("a file");
         let runtime = self.sim.runtime();
-        let later = runtime.now() + INTERVAL;
+        let later = runtime.now() + INTERVAL + Duration::from_millis(1);
         self.sim.run(runtime.sleep_until(later));
     }
 
