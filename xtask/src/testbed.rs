@@ -38,7 +38,7 @@ struct Testbed<'a> {
 struct Results {
     /// What was measured first. All clients have the same chances, so these are compared and printed.
     first: Vec<Measured>,
-    /// The same, where [`again`] replaced what was wrong. These are judged.
+    /// The same, where [`again()`] replaced what was wrong. These are judged.
     last: Vec<Measured>,
     /// A line for each client, with how much was measured again.
     lines: Vec<String>,
