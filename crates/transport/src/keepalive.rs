@@ -175,15 +175,15 @@ impl Keepalive {
     }
 
     /// Handles whether calls are on the connection. A PING is due at once when the first call comes
-    /// and nothing was read for longer than the time.
+    /// and nothing was read for longer than the time. `now` is called only for that first call.
     pub(crate) fn handle_calls(
         &mut self,
         has_calls: bool,
-        now: Instant,
+        now: impl FnOnce() -> Instant,
     ) -> Option<KeepaliveAction> {
         self.has_calls = has_calls;
         if has_calls && self.check_at.is_none() {
-            return self.handle_timeout(now);
+            return self.handle_timeout(now());
         }
         None
     }
@@ -262,7 +262,7 @@ mod tests {
     fn a_silent_peer_is_given_up() {
         let start = start();
         let mut keepalive = Keepalive::new(options(), start);
-        assert_eq!(keepalive.handle_calls(true, start), None);
+        assert_eq!(keepalive.handle_calls(true, || start), None);
         assert_eq!(
             next(&mut keepalive, start),
             Some((KeepaliveAction::Ping, 30))
@@ -277,7 +277,7 @@ mod tests {
     fn the_time_runs_from_the_last_byte() {
         let start = start();
         let mut keepalive = Keepalive::new(options(), start);
-        keepalive.handle_calls(true, start);
+        keepalive.handle_calls(true, || start);
         let timer = keepalive.poll_timeout();
         keepalive.handle_read(start + Duration::from_secs(20));
         assert_eq!(keepalive.poll_timeout(), timer);
@@ -298,7 +298,7 @@ mod tests {
         let start = start();
         let options = options().with_timeout(3 * TIME);
         let mut keepalive = Keepalive::new(options, start);
-        keepalive.handle_calls(true, start);
+        keepalive.handle_calls(true, || start);
         assert_eq!(
             next(&mut keepalive, start),
             Some((KeepaliveAction::Ping, 30))
@@ -324,7 +324,7 @@ mod tests {
         let mut keepalive = Keepalive::new(options(), start);
         assert_eq!(keepalive.poll_timeout(), None);
         let later = start + 10 * TIME;
-        let action = keepalive.handle_calls(true, later);
+        let action = keepalive.handle_calls(true, || later);
         assert_eq!(action, Some(KeepaliveAction::Ping));
         assert_eq!(next(&mut keepalive, later), Some((GIVE_UP, 5)));
     }
@@ -335,7 +335,7 @@ mod tests {
         let start = start();
         let mut keepalive = Keepalive::new(options(), start);
         let later = start + Duration::from_secs(29);
-        assert_eq!(keepalive.handle_calls(true, later), None);
+        assert_eq!(keepalive.handle_calls(true, || later), None);
         assert_eq!(
             next(&mut keepalive, start),
             Some((KeepaliveAction::Ping, 30))
@@ -347,12 +347,12 @@ mod tests {
     fn the_end_of_the_calls_ends_the_test() {
         let start = start();
         let mut keepalive = Keepalive::new(options(), start);
-        keepalive.handle_calls(true, start);
+        keepalive.handle_calls(true, || start);
         assert_eq!(
             next(&mut keepalive, start),
             Some((KeepaliveAction::Ping, 30))
         );
-        keepalive.handle_calls(false, start + TIME);
+        keepalive.handle_calls(false, || start + TIME);
         keepalive.handle_read(start + Duration::from_secs(31));
         assert_eq!(next(&mut keepalive, start), None);
     }
@@ -380,7 +380,7 @@ mod tests {
         assert_eq!(in_force.timeout, Duration::from_millis(10));
         let start = start();
         let mut off = Keepalive::new(KeepaliveOptions::default(), start);
-        assert_eq!(off.handle_calls(true, start), None);
+        assert_eq!(off.handle_calls(true, || start), None);
         assert_eq!(off.poll_timeout(), None);
     }
 }

@@ -61,7 +61,9 @@ impl Probes {
     /// Handles whether calls are on the connection, before they are sent.
     pub(crate) fn handle_calls(&mut self, has_calls: bool, runtime: &dyn Runtime) {
         if let Some(keepalive) = &mut self.keepalive
-            && keepalive.handle_calls(has_calls, runtime.now()).is_some()
+            && keepalive
+                .handle_calls(has_calls, || runtime.now())
+                .is_some()
         {
             self.send_keepalive();
         }
