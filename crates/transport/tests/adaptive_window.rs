@@ -7,15 +7,31 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::task::Poll;
 use std::time::Duration;
 
-use async_compat::CompatExt;
+use async_compat::{Compat, CompatExt};
 use bytes::Bytes;
 use http::{Request, Response};
-use trunkline_runtime::TcpOptions;
-use trunkline_sim::Sim;
+use trunkline_runtime::{Stream, TcpOptions};
+use trunkline_sim::{Listener, Sim};
 use trunkline_transport::{HttpOptions, IncomingFrame, RequestBody, handshake};
 
 /// The length of the response, in bytes.
 const LENGTH: usize = 8 * 1024 * 1024;
+
+/// Accepts a connection and its first call, and sends the head of the response.
+async fn begin_response(
+    mut listener: Listener,
+) -> (
+    h2::server::Connection<Compat<Box<dyn Stream>>, Bytes>,
+    h2::SendStream<Bytes>,
+) {
+    let (stream, _) = listener.accept().await.expect("a connection");
+    let mut server = h2::server::handshake(stream.compat())
+        .await
+        .expect("HTTP/2");
+    let (_, mut respond) = server.accept().await.expect("a call").expect("a call");
+    let send = respond.send_response(Response::new(()), false);
+    (server, send.expect("a stream"))
+}
 
 /// Sends data as the client's windows allow.
 async fn send_all(send: &mut h2::SendStream<Bytes>, mut data: Bytes) {
@@ -41,16 +57,9 @@ fn time_of_response(options: HttpOptions) -> Duration {
     sim.net()
         .set_latency(address.ip(), Duration::from_millis(50));
     sim.net().set_buffer(2 * LENGTH);
-    let mut listener = sim.net().listen(address).expect("a free address");
+    let listener = sim.net().listen(address).expect("a free address");
     sim.spawn("server", async move {
-        let (stream, _) = listener.accept().await.expect("a connection");
-        let mut server = h2::server::handshake(stream.compat())
-            .await
-            .expect("HTTP/2");
-        let (_, mut respond) = server.accept().await.expect("a call").expect("a call");
-        let mut send = respond
-            .send_response(Response::new(()), false)
-            .expect("a stream");
+        let (mut server, mut send) = begin_response(listener).await;
         let mut sending = Box::pin(async move {
             send_all(&mut send, Bytes::from(vec![7; LENGTH])).await;
             std::future::pending::<()>().await;
@@ -107,18 +116,11 @@ fn windows_grow() {
 fn a_new_window_is_announced_at_once() {
     let sim = Sim::new(1);
     let address = SocketAddr::from(([198, 51, 100, 1], 1));
-    let mut listener = sim.net().listen(address).expect("a free address");
+    let listener = sim.net().listen(address).expect("a free address");
     let goes_on = Arc::new(AtomicBool::new(false));
     let sent_more = Arc::clone(&goes_on);
     sim.spawn("server", async move {
-        let (stream, _) = listener.accept().await.expect("a connection");
-        let mut server = h2::server::handshake(stream.compat())
-            .await
-            .expect("HTTP/2");
-        let (_, mut respond) = server.accept().await.expect("a call").expect("a call");
-        let mut send = respond
-            .send_response(Response::new(()), false)
-            .expect("a stream");
+        let (mut server, mut send) = begin_response(listener).await;
         let first = Bytes::from(vec![7; 65_535]);
         send.reserve_capacity(first.len());
         send.send_data(first, false).expect("an open stream");
